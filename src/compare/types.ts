@@ -1,0 +1,85 @@
+import type { Datatype } from "../tensor/tensor.js";
+import type { FailureKind } from "../upstream/observation.js";
+
+/** What a comparison came to. `incomparable`: there were not two answers to compare. */
+export const results = ["match", "mismatch", "ignored", "incomparable"] as const;
+export type Result = (typeof results)[number];
+
+/** How an output can differ. Closed, and in order of gravity: the first that applies leads the comparison. */
+export const differenceKinds = [
+  "undecodable",
+  "missing_output",
+  "extra_output",
+  "dtype",
+  "shape",
+  "non_finite",
+  "value",
+  "parameters",
+] as const;
+export type DifferenceKind = (typeof differenceKinds)[number];
+
+/** Why two observations could not be compared, beside a failure of the candidate. */
+export type IncomparableKind = "both_failed" | "primary_failed" | "primary_undecodable";
+
+/** A scalar as it is shown: 64-bit integers and non-finite numbers as strings, since JSON cannot carry them. */
+export type ElementValue = number | string | boolean;
+
+/** One of the elements that differ most. */
+export interface WorstElement {
+  /** Multi-index into the output's shape. */
+  index: number[];
+  primary: ElementValue;
+  candidate: ElementValue;
+  /** Absolute error; NaN when either side is NaN; null where no distance exists (BYTES). */
+  absError: number | null;
+}
+
+/** What one output of one comparison came to. Numbers are as if computed in float64, over pairs of finite elements. */
+export interface OutputComparison {
+  output: string;
+  result: Exclude<Result, "incomparable">;
+  kind: DifferenceKind | null;
+  /** Of the primary, or of the candidate for an extra output. */
+  datatype: Datatype | null;
+  shape: readonly number[];
+  candidateDatatype: Datatype | null;
+  candidateShape: readonly number[] | null;
+  elements: number;
+  mismatches: number;
+  maxAbs: number | null;
+  maxRel: number | null;
+  meanAbs: number | null;
+  rmse: number | null;
+  cosine: number | null;
+  nonFinitePrimary: number;
+  nonFiniteCandidate: number;
+  /** null: the policy declares no decision for this output. */
+  decision: { from: string; to: string; flip: boolean } | null;
+  worst: readonly WorstElement[];
+  /** Structural differences, for outputs compared as JSON; at most 20. */
+  differences?: readonly StructuralDifference[];
+}
+
+/** One difference found by `deep-diff`. */
+export interface StructuralDifference {
+  path: string;
+  change: "added" | "removed" | "changed" | "array";
+  primary?: unknown;
+  candidate?: unknown;
+}
+
+/** Two observations of one request under a policy. */
+export interface Comparison {
+  result: Result;
+  /** The gravest kind of difference; or why it was incomparable. null on a match. */
+  kind: DifferenceKind | IncomparableKind | FailureKind | null;
+  /** Groups divergences alike in output, kind, magnitude, decision flip and shape; null unless a mismatch. */
+  signature: string | null;
+  /** null: no output declares a decision. */
+  flip: boolean | null;
+  maxAbs: number | null;
+  maxRel: number | null;
+  outputs: readonly OutputComparison[];
+  /** Differences of the response's parameters; reported, not failed, unless the policy says so. */
+  parameters: readonly StructuralDifference[];
+}

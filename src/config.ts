@@ -1,0 +1,131 @@
+import { homedir, hostname } from "node:os";
+import { join, resolve } from "node:path";
+import { z } from "zod";
+import { UnderstudyError } from "./errors.js";
+
+const port = z.coerce
+  .number({ error: "must be a port number" })
+  .int("must be a whole number")
+  .min(0, "must be 0 (any free port) or more")
+  .max(65535, "must be at most 65535");
+
+const count = (min: number, max: number) =>
+  z.coerce
+    .number({ error: "must be a number" })
+    .int("must be a whole number")
+    .min(min, `must be at least ${min}`)
+    .max(max, `must be at most ${max}`);
+
+const urlOf = (...protocols: string[]) =>
+  z.string().refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol), {
+    error: `must be a URL that starts with ${protocols.map((p) => `${p}//`).join(" or ")}`,
+  });
+
+/** Every setting, by the name of its environment variable. */
+const schema = z.object({
+  DATABASE_URL: urlOf("postgres:", "postgresql:").optional(),
+  REDIS_URL: urlOf("redis:", "rediss:").optional(),
+  UNDERSTUDY_DATA_DIR: z.string().min(1).default(".understudy"),
+  UNDERSTUDY_HOST: z.string().min(1).default("127.0.0.1"),
+  UNDERSTUDY_GATEWAY_PORT: port.default(8000),
+  UNDERSTUDY_CONTROL_PORT: port.default(8080),
+  UNDERSTUDY_METRICS_PORT: port.default(0),
+  UNDERSTUDY_MODEL_SERVER_PORT: port.default(0),
+  UNDERSTUDY_BLOBS: z
+    .string()
+    .regex(/^(file:.+|s3:\/\/[^/]+(\/.*)?)$/, "must be file:PATH or s3://BUCKET/PREFIX")
+    .optional(),
+  UNDERSTUDY_MODELS_DIR: z.string().min(1).default("models"),
+  UNDERSTUDY_CONTROL_URL: urlOf("http:", "https:").default("http://127.0.0.1:8080"),
+  UNDERSTUDY_DEFAULT_PRIMARY: urlOf("http:", "https:").optional(),
+  UNDERSTUDY_WEBHOOK_ALLOW: z.string().default(""),
+  UNDERSTUDY_LOG_LEVEL: z.enum(["fatal", "error", "warn", "info", "debug", "trace"]).default("info"),
+  UNDERSTUDY_WORKER_CONCURRENCY: count(1, 256).default(4),
+  UNDERSTUDY_REPLAY_TIMEOUT_MS: count(10, 600_000).default(10_000),
+  UNDERSTUDY_SPOOL_BYTES_MAX: count(1_048_576, Number.MAX_SAFE_INTEGER).default(8 * 1024 ** 3),
+  UNDERSTUDY_BODY_BYTES_MAX: count(1024, 1024 ** 3).default(16 * 1024 ** 2),
+  UNDERSTUDY_BUFFER_BYTES: count(1_048_576, 1024 ** 3).default(64 * 1024 ** 2),
+});
+
+/** The settings of one process. Paths are absolute. */
+export interface Config {
+  /** Given, or filled in by `understudy up` once the embedded Postgres runs. */
+  databaseUrl: string | undefined;
+  redisUrl: string | undefined;
+  dataDir: string;
+  host: string;
+  gatewayPort: number;
+  controlPort: number;
+  metricsPort: number;
+  modelServerPort: number;
+  /** `file:/absolute/path` or `s3://bucket/prefix`. */
+  blobs: string;
+  modelsDir: string;
+  controlUrl: string;
+  /** Where the gateway sends requests for models that no deployment names. */
+  defaultPrimary: string | undefined;
+  /** `host:port` pairs to which webhooks may go although the address is private. */
+  webhookAllow: readonly string[];
+  logLevel: z.infer<typeof schema>["UNDERSTUDY_LOG_LEVEL"];
+  /** Works that one worker process has in hand at a time. */
+  workerConcurrency: number;
+  replayTimeoutMs: number;
+  spoolBytesMax: number;
+  /** Largest request or response body that is captured. */
+  bodyBytesMax: number;
+  /** Memory between the serving thread and the capture side. */
+  bufferBytes: number;
+  /** Name of this process's machine, for people. */
+  hostname: string;
+  /** Value of a secret named in an endpoint's `headers`: `UNDERSTUDY_SECRET_<NAME>`. */
+  secret: (name: string) => string | undefined;
+}
+
+/**
+ * Reads the environment, the only place that does.
+ * @throws UnderstudyError `config_invalid` that lists every fault at once.
+ */
+export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config {
+  // An empty variable is an absent one: `REDIS_URL= understudy up` is how a shell takes a setting away.
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ""));
+  const parsed = schema.safeParse(given);
+  if (!parsed.success) {
+    const faults = parsed.error.issues.map((issue) => `${issue.path.join(".")} ${issue.message}`);
+    throw new UnderstudyError(
+      "config_invalid",
+      `Invalid settings:\n${faults.map((f) => `  - ${f}`).join("\n")}`,
+      {
+        hint: "Correct these environment variables and start again; docs/configuration.md lists them all.",
+        details: { faults },
+      },
+    );
+  }
+  const env = parsed.data;
+  const dataDir = resolve(env.UNDERSTUDY_DATA_DIR.replace(/^~(?=\/|$)/, homedir()));
+  const blobs = env.UNDERSTUDY_BLOBS ?? `file:${join(dataDir, "blobs")}`;
+  return {
+    databaseUrl: env.DATABASE_URL,
+    redisUrl: env.REDIS_URL,
+    dataDir,
+    host: env.UNDERSTUDY_HOST,
+    gatewayPort: env.UNDERSTUDY_GATEWAY_PORT,
+    controlPort: env.UNDERSTUDY_CONTROL_PORT,
+    metricsPort: env.UNDERSTUDY_METRICS_PORT,
+    modelServerPort: env.UNDERSTUDY_MODEL_SERVER_PORT,
+    blobs: blobs.startsWith("file:") ? `file:${resolve(blobs.slice("file:".length))}` : blobs,
+    modelsDir: resolve(env.UNDERSTUDY_MODELS_DIR),
+    controlUrl: env.UNDERSTUDY_CONTROL_URL.replace(/\/+$/, ""),
+    defaultPrimary: env.UNDERSTUDY_DEFAULT_PRIMARY?.replace(/\/+$/, ""),
+    webhookAllow: env.UNDERSTUDY_WEBHOOK_ALLOW.split(",")
+      .map((entry) => entry.trim())
+      .filter((entry) => entry !== ""),
+    logLevel: env.UNDERSTUDY_LOG_LEVEL,
+    workerConcurrency: env.UNDERSTUDY_WORKER_CONCURRENCY,
+    replayTimeoutMs: env.UNDERSTUDY_REPLAY_TIMEOUT_MS,
+    spoolBytesMax: env.UNDERSTUDY_SPOOL_BYTES_MAX,
+    bodyBytesMax: env.UNDERSTUDY_BODY_BYTES_MAX,
+    bufferBytes: env.UNDERSTUDY_BUFFER_BYTES,
+    hostname: hostname(),
+    secret: (name) => given[`UNDERSTUDY_SECRET_${name.toUpperCase().replace(/[^A-Z0-9]/g, "_")}`],
+  };
+}

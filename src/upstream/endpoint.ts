@@ -1,0 +1,10 @@
+/** A V2 endpoint: where a version of a model answers. */
+export interface Endpoint {
+  /** `http(s)://host[:port][/prefix]`, without `/v2`; or, for a candidate, `onnx:PATH` under the models folder. */
+  url: string;
+  /** Name of the model there. */
+  model: string;
+  version: string | null;
+  /** Header name → name of the secret that holds its value. */
+  headers: Readonly<Record<string, string>>;
+}
