@@ -1,0 +1,508 @@
+import { z } from "zod";
+import { differenceKinds, results } from "../compare/types.js";
+import { datatypes } from "../tensor/tensor.js";
+import { failureKinds } from "../upstream/observation.js";
+
+/**
+ * The control plane's API: every request and response, once. The routes validate with these schemas, the OpenAPI
+ * document is made from them, and the reviewer page imports their types.
+ *
+ * Rates are fractions. Durations and moments are milliseconds, moments since the Unix epoch. Numbers that JSON
+ * cannot carry (non-finite, 64-bit) travel as strings. Unknown fields in a request are errors.
+ */
+
+// ── words ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+const name = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._-]*$/,
+    "must start with a letter or digit, then letters, digits, '.', '_', '-'",
+  )
+  .max(128);
+const rate = z.number().min(0).max(1);
+const ms = z.number();
+/** Milliseconds since the Unix epoch. */
+const moment = z.number().int().meta({ description: "Milliseconds since the Unix epoch" });
+const count = z.number().int().min(0);
+const counts = z.record(z.string(), count);
+/** A float64 in JSON. */
+const float = z.union([z.number(), z.enum(["NaN", "Infinity", "-Infinity"])]);
+const elementValue = z.union([z.number(), z.string(), z.boolean()]);
+
+export const dispositions = [
+  "compared",
+  "candidate_error",
+  "not_replayed",
+  "expired",
+  "dead",
+  "erased",
+] as const;
+/** Why there were not two answers to compare, beside a failure of the candidate. */
+export const incomparableKinds = ["both_failed", "primary_failed", "primary_undecodable"] as const;
+export const comparisonKinds = [...differenceKinds, ...failureKinds, ...incomparableKinds] as const;
+export const comparisonSorts = ["-capturedAt", "capturedAt", "-maxAbs", "maxAbs"] as const;
+
+/** One page of a list; `nextCursor` is null on the last. */
+const pageOf = <T extends z.ZodType>(item: T) =>
+  z.object({ items: z.array(item), nextCursor: z.string().nullable() });
+
+// ── problems (RFC 9457) ─────────────────────────────────────────────────────────────────────────────────────────
+
+export const problem = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.number().int(),
+    detail: z.string(),
+    code: z.string().meta({ description: "A stable word for programs" }),
+    hint: z.string().optional().meta({ description: "What to do next" }),
+    errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+  })
+  .meta({ id: "Problem" });
+export type Problem = z.infer<typeof problem>;
+
+// ── deployments and candidates ──────────────────────────────────────────────────────────────────────────────────
+
+const secretHeaders = z
+  .record(
+    z.string().regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, "must be a header name"),
+    z.string().min(1).max(128),
+  )
+  .meta({ description: "Header name → name of the secret that holds its value (UNDERSTUDY_SECRET_<NAME>)" });
+
+const httpUrl = z
+  .string()
+  .max(2048)
+  .refine((text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol), {
+    error: "must be a URL that starts with http:// or https://",
+  });
+const modelUrl = z.union([httpUrl, z.string().regex(/^onnx:.+$/)], {
+  error: "must be http(s)://HOST[:PORT], or onnx:PATH under the models folder",
+});
+
+export const endpointInput = z
+  .strictObject({
+    url: httpUrl,
+    model: z.string().min(1).max(256).optional(),
+    version: z.string().min(1).max(128).optional(),
+    headers: secretHeaders.optional(),
+  })
+  .meta({ id: "EndpointInput" });
+export type EndpointInput = z.infer<typeof endpointInput>;
+
+export const endpoint = z
+  .object({
+    url: z.string(),
+    model: z.string(),
+    version: z.string().nullable(),
+    headers: z.record(z.string(), z.string()),
+  })
+  .meta({ id: "Endpoint" });
+
+/** A policy's own schema lives in `compare/policy.ts`; it is validated there and passed on unread. */
+const policyBody = z.record(z.string(), z.unknown());
+
+export const deploymentCreate = z
+  .strictObject({
+    name,
+    primary: endpointInput,
+    control: endpointInput.optional(),
+    sampleRate: rate.optional(),
+    captureEnabled: z.boolean().optional(),
+    policy: policyBody.optional(),
+  })
+  .meta({ id: "DeploymentCreate" });
+export type DeploymentCreate = z.infer<typeof deploymentCreate>;
+
+export const deploymentUpdate = z
+  .strictObject({
+    primary: endpointInput.optional(),
+    control: endpointInput.nullable().optional(),
+    sampleRate: rate.optional(),
+    captureEnabled: z.boolean().optional(),
+  })
+  .meta({ id: "DeploymentUpdate" });
+export type DeploymentUpdate = z.infer<typeof deploymentUpdate>;
+
+export const deployment = z
+  .object({
+    name: z.string(),
+    primary: endpoint,
+    control: endpoint.nullable(),
+    sampleRate: rate,
+    captureEnabled: z.boolean(),
+    revision: count.meta({ description: "Grows with every change" }),
+    createdAt: moment,
+    updatedAt: moment,
+  })
+  .meta({ id: "Deployment" });
+export type Deployment = z.infer<typeof deployment>;
+export const deploymentPage = pageOf(deployment).meta({ id: "DeploymentPage" });
+export type DeploymentPage = z.infer<typeof deploymentPage>;
+
+export const candidateCreate = z
+  .strictObject({
+    name,
+    url: modelUrl,
+    model: z.string().min(1).max(256).optional(),
+    version: z.string().min(1).max(128).optional(),
+    headers: secretHeaders.optional(),
+  })
+  .meta({ id: "CandidateCreate" });
+export type CandidateCreate = z.infer<typeof candidateCreate>;
+
+export const candidate = z
+  .object({
+    name: z.string(),
+    deployment: z.string(),
+    url: z.string(),
+    model: z.string(),
+    version: z.string().nullable(),
+    headers: z.record(z.string(), z.string()),
+    sha256: z.string().nullable().meta({ description: "Digest of the model file, where we serve it" }),
+    state: z.enum(["active", "retired"]),
+    run: z.number().int().nullable().meta({ description: "The open live run" }),
+    createdAt: moment,
+  })
+  .meta({ id: "Candidate" });
+export type Candidate = z.infer<typeof candidate>;
+export const candidatePage = pageOf(candidate).meta({ id: "CandidatePage" });
+export type CandidatePage = z.infer<typeof candidatePage>;
+
+export const policyUpdate = policyBody.meta({ id: "PolicyUpdate" });
+export const policy = z
+  .object({
+    version: count,
+    sha256: z.string(),
+    body: policyBody,
+    createdAt: moment,
+  })
+  .meta({ id: "Policy" });
+export type Policy = z.infer<typeof policy>;
+
+// ── ledger and summary ──────────────────────────────────────────────────────────────────────────────────────────
+
+export const candidateLedger = z
+  .object({
+    compared: count,
+    candidateError: counts,
+    notReplayed: counts,
+    expired: count,
+    dead: count,
+    erased: count,
+    pending: count,
+  })
+  .meta({ id: "CandidateLedger" });
+export type CandidateLedger = z.infer<typeof candidateLedger>;
+
+export const ledger = z
+  .object({
+    received: count,
+    inFlight: count,
+    sampledOut: count,
+    notEligible: counts,
+    dropped: counts,
+    lost: count,
+    buffered: count,
+    captured: count,
+    candidates: z.record(z.string(), candidateLedger),
+    balanced: z.boolean(),
+  })
+  .meta({ id: "Ledger" });
+export type Ledger = z.infer<typeof ledger>;
+
+const quantiles = z.object({
+  p50: ms.nullable(),
+  p90: ms.nullable(),
+  p95: ms.nullable(),
+  p99: ms.nullable(),
+});
+
+export const summary = z
+  .object({
+    run: z.number().int(),
+    samples: count.meta({ description: "matches + mismatches, of the base sample" }),
+    mismatches: count,
+    ignored: count,
+    incomparable: count,
+    diffRate: rate.nullable().meta({ description: "mismatches / samples; null without samples" }),
+    diffRateInterval: z.tuple([rate, rate]).meta({ description: "Wilson, 95 %; for display" }),
+    decisionFlipRate: rate.nullable(),
+    errorRate: rate.nullable().meta({ description: "Failures of the candidate / all replays" }),
+    verdict: z.enum(["pass", "fail", "inconclusive"]).nullable(),
+    outputs: z.array(
+      z.object({
+        name: z.string(),
+        compared: count,
+        mismatches: count,
+        maxAbs: float.nullable(),
+        p50Abs: float.nullable(),
+        p99Abs: float.nullable(),
+        maxRel: float.nullable(),
+        kinds: counts,
+      }),
+    ),
+    latency: z.object({
+      primary: quantiles,
+      candidate: quantiles,
+      control: quantiles.optional(),
+    }),
+  })
+  .meta({ id: "Summary" });
+export type Summary = z.infer<typeof summary>;
+
+// ── comparisons ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+const structuralDifference = z.object({
+  path: z.string(),
+  change: z.enum(["added", "removed", "changed", "array"]),
+  primary: z.unknown().optional(),
+  candidate: z.unknown().optional(),
+});
+
+export const comparisonItem = z
+  .object({
+    id: z.string(),
+    run: z.number().int(),
+    capturedAt: moment,
+    judgedAt: moment,
+    sample: z.enum(["base", "targeted"]),
+    disposition: z.enum(dispositions),
+    reason: z.string().nullable(),
+    result: z.enum(results).nullable(),
+    kind: z.string().nullable().meta({ description: "The gravest kind of difference, or why incomparable" }),
+    signature: z.string().nullable(),
+    flip: z.boolean().nullable().meta({ description: "Whether a declared decision changed" }),
+    primaryVersion: z.string(),
+    primaryMs: ms,
+    candidateMs: ms.nullable(),
+    controlMs: ms.nullable(),
+    maxAbs: float.nullable(),
+    maxRel: float.nullable(),
+    outputs: z.array(z.string()).meta({ description: "Names of the outputs that mismatch" }),
+  })
+  .meta({ id: "ComparisonItem" });
+export type ComparisonItem = z.infer<typeof comparisonItem>;
+export const comparisonPage = pageOf(comparisonItem).meta({ id: "ComparisonPage" });
+export type ComparisonPage = z.infer<typeof comparisonPage>;
+
+export const outputDetail = z
+  .object({
+    name: z.string(),
+    result: z.enum(["match", "mismatch", "ignored"]),
+    kind: z.enum(differenceKinds).nullable(),
+    datatype: z.enum(datatypes).nullable(),
+    shape: z.array(z.number().int()),
+    candidateDatatype: z.enum(datatypes).nullable(),
+    candidateShape: z.array(z.number().int()).nullable(),
+    elements: count,
+    mismatches: count,
+    maxAbs: float.nullable(),
+    maxRel: float.nullable(),
+    meanAbs: float.nullable(),
+    rmse: float.nullable(),
+    cosine: float.nullable(),
+    nonFinitePrimary: count,
+    nonFiniteCandidate: count,
+    decision: z.object({ from: z.string(), to: z.string(), flip: z.boolean() }).nullable(),
+    worst: z.array(
+      z.object({
+        index: z.array(z.number().int()),
+        primary: elementValue,
+        candidate: elementValue,
+        absError: float.nullable(),
+      }),
+    ),
+    differences: z.array(structuralDifference),
+  })
+  .meta({ id: "OutputDetail" });
+export type OutputDetail = z.infer<typeof outputDetail>;
+
+export const comparisonDetail = comparisonItem
+  .omit({ outputs: true })
+  .extend({
+    deployment: z.string(),
+    candidate: z.string(),
+    captureId: z.string(),
+    message: z.string().nullable().meta({ description: "What the failed replay said, an excerpt" }),
+    attempts: z.array(
+      z.object({
+        startedMs: ms,
+        latencyMs: ms,
+        status: z.number().int().optional(),
+        failure: z.enum(failureKinds).optional(),
+      }),
+    ),
+    parameters: z.array(structuralDifference),
+    request: z.object({
+      transport: z.string(),
+      requestBytes: count,
+      responseBytes: count,
+      status: z.number().int().meta({ description: "Of the primary's answer" }),
+      tags: z.record(z.string(), z.string()),
+    }),
+    outputs: z.array(outputDetail),
+  })
+  .meta({ id: "ComparisonDetail" });
+export type ComparisonDetail = z.infer<typeof comparisonDetail>;
+
+export const tensorValues = z
+  .object({
+    name: z.string(),
+    datatype: z.enum(datatypes),
+    shape: z.array(z.number().int()),
+    elements: count,
+    values: z.array(elementValue).meta({ description: "Row-major; the first ones where truncated" }),
+    truncated: z.boolean(),
+  })
+  .meta({ id: "TensorValues" });
+export type TensorValues = z.infer<typeof tensorValues>;
+
+/** Tensors, or null and the reason in one sentence. */
+const tensorSide = z.object({
+  tensors: z.array(tensorValues).nullable(),
+  note: z.string().nullable(),
+});
+
+export const comparisonTensors = z
+  .object({
+    inputs: tensorSide,
+    primary: tensorSide,
+    candidate: tensorSide,
+  })
+  .meta({ id: "ComparisonTensors" });
+export type ComparisonTensors = z.infer<typeof comparisonTensors>;
+
+// ── alerts ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export const alertRuleCreate = z
+  .strictObject({
+    name: z.string().min(1).max(128).optional(),
+    deployment: z.string(),
+    candidate: z.string().optional().meta({ description: "Absent: every candidate of the deployment" }),
+    threshold: rate.meta({ description: "Fires when the diff rate is above it" }),
+    windowMs: z
+      .number()
+      .int()
+      .min(1_000)
+      .max(7 * 86_400_000)
+      .default(300_000),
+    minSamples: z.number().int().min(1).max(1_000_000_000).default(100),
+    webhookUrl: httpUrl.optional(),
+    enabled: z.boolean().default(true),
+  })
+  .meta({ id: "AlertRuleCreate" });
+export type AlertRuleCreate = z.input<typeof alertRuleCreate>;
+
+export const alertRuleUpdate = z
+  .strictObject({
+    name: z.string().min(1).max(128).optional(),
+    threshold: rate.optional(),
+    windowMs: z
+      .number()
+      .int()
+      .min(1_000)
+      .max(7 * 86_400_000)
+      .optional(),
+    minSamples: z.number().int().min(1).max(1_000_000_000).optional(),
+    webhookUrl: httpUrl.nullable().optional(),
+    enabled: z.boolean().optional(),
+  })
+  .meta({ id: "AlertRuleUpdate" });
+export type AlertRuleUpdate = z.infer<typeof alertRuleUpdate>;
+
+export const alertRule = z
+  .object({
+    id: z.number().int(),
+    name: z.string(),
+    deployment: z.string(),
+    candidate: z.string().nullable(),
+    threshold: rate,
+    windowMs: count,
+    minSamples: count,
+    webhookUrl: z.string().nullable(),
+    enabled: z.boolean(),
+    createdAt: moment,
+  })
+  .meta({ id: "AlertRule" });
+export type AlertRule = z.infer<typeof alertRule>;
+export const alertRulePage = pageOf(alertRule).meta({ id: "AlertRulePage" });
+export type AlertRulePage = z.infer<typeof alertRulePage>;
+
+export const alert = z
+  .object({
+    id: z.string(),
+    rule: z.number().int(),
+    ruleName: z.string(),
+    deployment: z.string(),
+    candidate: z.string(),
+    run: z.number().int(),
+    state: z.enum(["firing", "resolved"]),
+    threshold: rate,
+    diffRate: rate.meta({ description: "When it fired" }),
+    samples: count,
+    mismatches: count,
+    startedAt: moment,
+    resolvedAt: moment.nullable(),
+    deliveries: z.array(
+      z.object({
+        id: z.string(),
+        event: z.enum(["firing", "resolved"]),
+        url: z.string(),
+        state: z.enum(["pending", "delivered", "dead"]),
+        attempts: count,
+        lastError: z.string().nullable(),
+        createdAt: moment,
+        deliveredAt: moment.nullable(),
+      }),
+    ),
+  })
+  .meta({ id: "Alert" });
+export type Alert = z.infer<typeof alert>;
+export const alertPage = pageOf(alert).meta({ id: "AlertPage" });
+export type AlertPage = z.infer<typeof alertPage>;
+
+// ── queries ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Unix milliseconds, or an ISO 8601 date and time. */
+const momentInput = z
+  .string()
+  .transform((text, context) => {
+    const at = /^\d{1,15}$/.test(text) ? Number(text) : Date.parse(text);
+    if (Number.isFinite(at)) return at;
+    context.addIssue({ code: "custom", message: "must be Unix milliseconds or an ISO 8601 date and time" });
+    return z.NEVER;
+  })
+  .meta({ description: "Unix milliseconds, or ISO 8601", type: "string" });
+const wholeNumber = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d{1,9}$/, "must be a whole number")
+    .transform(Number)
+    .pipe(z.number().min(min).max(max))
+    .meta({ type: "integer" });
+
+const rangeFields = { from: momentInput.optional(), to: momentInput.optional() };
+const pageFields = { limit: wholeNumber(1, 500).optional(), cursor: z.string().max(512).optional() };
+const run = wholeNumber(1, 999_999_999).optional();
+
+export const rangeQuery = z.strictObject(rangeFields);
+export const pageQuery = z.strictObject(pageFields);
+export const summaryQuery = z.strictObject({ run, ...rangeFields });
+export const comparisonsQuery = z.strictObject({
+  run,
+  result: z.enum(results).optional(),
+  output: z.string().max(1024).optional(),
+  kind: z.enum(comparisonKinds).optional(),
+  signature: z.string().max(1024).optional(),
+  ...rangeFields,
+  sort: z.enum(comparisonSorts).optional(),
+  ...pageFields,
+});
+export type ComparisonsQuery = z.infer<typeof comparisonsQuery>;
+export const alertsQuery = z.strictObject({
+  deployment: z.string().optional(),
+  state: z.enum(["firing", "resolved"]).optional(),
+  ...pageFields,
+});
