@@ -1,0 +1,91 @@
+/** What each group of the store can do; `createStore` puts them together. */
+import type {
+  Candidate,
+  Deployment,
+  DeploymentChange,
+  GatewayConfig,
+  LeasedWork,
+  Ledger,
+  LedgerCut,
+  NewCandidate,
+  NewDeployment,
+  Policy,
+  Run,
+  SegmentCommit,
+  SegmentCommitted,
+  SeriesCounts,
+  TimeRange,
+  WorkCommit,
+} from "./types.js";
+
+/** Deployments, candidates, policies and the runs they open. Throws `not_found` and `conflict`. */
+export interface Registry {
+  createDeployment(deployment: NewDeployment): Promise<Deployment>;
+  updateDeployment(name: string, change: DeploymentChange): Promise<Deployment>;
+  getDeployment(name: string): Promise<Deployment>;
+  /** All, by name. */
+  listDeployments(): Promise<Deployment[]>;
+  /**
+   * Registers a candidate, or registers it again: the same endpoint, headers and digest change nothing; any other
+   * is a new model version, so its live run is closed and another opened.
+   */
+  addCandidate(deployment: string, candidate: NewCandidate): Promise<Candidate>;
+  getCandidate(deployment: string, name: string): Promise<Candidate>;
+  /** All of one deployment, by name. */
+  listCandidates(deployment: string): Promise<Candidate[]>;
+  /** The policy in force, if it is the same; else a new version, and new live runs for all active candidates. */
+  setPolicy(deployment: string, body: unknown): Promise<Policy>;
+  getRun(id: number): Promise<Run>;
+  /** All runs of a candidate, newest first. */
+  listRuns(candidateId: number): Promise<Run[]>;
+  gatewayConfig(): Promise<GatewayConfig>;
+}
+
+export interface Catalogue {
+  /**
+   * Catalogues a segment, its captures and their counts, opens the work for every open live run and takes over the
+   * cut: all of it or nothing, in one statement. Sent again, it changes nothing and returns the same work ids.
+   * @throws UnderstudyError `not_found` when the deployment is gone.
+   */
+  commitSegment(commit: SegmentCommit): Promise<SegmentCommitted>;
+  /** Takes over a cut on its own. An older one changes nothing. */
+  shipCut(cut: LedgerCut): Promise<void>;
+}
+
+export interface WorkStore {
+  /** Takes up a work that is pending, or whose lease ran out; null for any other. */
+  lease(workId: bigint, by: string, leaseMs: number): Promise<LeasedWork | null>;
+  /** False: the lease was lost, and the work is another's. */
+  extend(workId: bigint, lease: number, leaseMs: number): Promise<boolean>;
+  /** Hands the work back, to be queued again by the reconciler. False: the lease was lost. */
+  release(workId: bigint, lease: number): Promise<boolean>;
+  /** Gives the work up: each of its captures without an outcome ends as `dead`. False: the lease was lost. */
+  markDead(workId: bigint, lease: number, error: string): Promise<boolean>;
+  /**
+   * Works that the queue should hold and may have lost: never enqueued, enqueued longer ago than `olderThanMs`, or
+   * with a lease that ran out since. Marks them as enqueued now. Two callers at a time get different ones.
+   */
+  dueForQueue(options: { limit: number; olderThanMs: number }): Promise<bigint[]>;
+}
+
+export interface Outcomes {
+  /**
+   * Ends a work, in one statement: checks the lease, inserts the outcomes that are not there yet with their diffs,
+   * counts the facts of those that went in. Sent again under the same lease it says `committed` and changes nothing.
+   */
+  commitWork(commit: WorkCommit): Promise<"committed" | "lease_lost">;
+}
+
+export interface Rollups {
+  /** Counts of a run's comparisons, by series, over the minutes in which they were captured. */
+  summary(runId: number, range: TimeRange): Promise<Map<string, SeriesCounts>>;
+  /** The same, over the minutes in which they were judged, from that of `sinceMs` on. */
+  window(runId: number, sinceMs: number): Promise<Map<string, SeriesCounts>>;
+  /** Folds deltas into rollups, until none are left. Returns how many; 0 as well while another process folds. */
+  compact(): Promise<number>;
+}
+
+export interface LedgerReader {
+  /** The account of one deployment, read in one statement: one snapshot. */
+  read(deploymentId: number, range: TimeRange): Promise<Ledger>;
+}

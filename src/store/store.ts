@@ -1,0 +1,37 @@
+import { createCatalogue } from "./catalogue.js";
+import { createPrisma } from "./client.js";
+import type { Catalogue, LedgerReader, Outcomes, Registry, Rollups, WorkStore } from "./groups.js";
+import { createLedgerReader } from "./ledger.js";
+import { createOutcomes } from "./outcomes.js";
+import { createRegistry } from "./registry.js";
+import { createRollups } from "./rollups.js";
+import { createWorkStore } from "./work.js";
+
+/** All that is kept in Postgres, by group of tables. */
+export interface Store {
+  registry: Registry;
+  catalogue: Catalogue;
+  work: WorkStore;
+  outcomes: Outcomes;
+  rollups: Rollups;
+  ledger: LedgerReader;
+  close(): Promise<void>;
+}
+
+/**
+ * Connects at the first query; a connection that fails shows in the call that needed it.
+ *
+ * @param options.poolMax connections held at most.
+ */
+export function createStore(databaseUrl: string, options: { poolMax?: number } = {}): Store {
+  const prisma = createPrisma(databaseUrl, options);
+  return {
+    registry: createRegistry(prisma),
+    catalogue: createCatalogue(prisma),
+    work: createWorkStore(prisma),
+    outcomes: createOutcomes(prisma),
+    rollups: createRollups(prisma),
+    ledger: createLedgerReader(prisma),
+    close: () => prisma.$disconnect(),
+  };
+}

@@ -1,0 +1,290 @@
+/**
+ * What the store takes and gives. No Prisma type leaves `src/store`: times are Unix milliseconds, ids of rows that
+ * only grow are numbers, and a work's id is a bigint.
+ */
+import type { Sample } from "../capture/capture.js";
+import type { OutputComparison, Result } from "../compare/types.js";
+import type { Endpoint } from "../upstream/endpoint.js";
+import type { FailureKind } from "../upstream/observation.js";
+
+/** A span of time, `from` included, `to` not; null: unbounded. Read by whole minutes, widened to their bounds. */
+export interface TimeRange {
+  fromMs: number | null;
+  toMs: number | null;
+}
+
+// --- registry ------------------------------------------------------------------------------------------------
+
+export interface Deployment {
+  id: number;
+  name: string;
+  primary: Endpoint;
+  control: Endpoint | null;
+  /** Share of requests in the base sample, 0 to 1. */
+  sampleRate: number;
+  captureEnabled: boolean;
+  /** Raised by every change of the deployment, its candidates or its policy. */
+  revision: number;
+  /** The policy in force. */
+  policy: Policy;
+  createdAtMs: number;
+  updatedAtMs: number;
+}
+
+export interface NewDeployment {
+  name: string;
+  primary: Endpoint;
+  control: Endpoint | null;
+  sampleRate: number;
+  captureEnabled: boolean;
+  /** Body of policy version 1. */
+  policy: unknown;
+}
+
+/** What may change; an absent field stays. */
+export type DeploymentChange = Partial<
+  Pick<Deployment, "primary" | "control" | "sampleRate" | "captureEnabled">
+>;
+
+export interface Policy {
+  id: number;
+  version: number;
+  body: unknown;
+  createdAtMs: number;
+}
+
+export interface Candidate {
+  id: number;
+  deploymentId: number;
+  name: string;
+  state: "active" | "retired";
+  endpoint: Endpoint;
+  /** Digest of the model file where we serve it ourselves. */
+  sha256: string | null;
+  /** The endpoint's own model metadata when it was pinned. */
+  metadata: unknown;
+  /** The newest live run: the open one while the candidate is active. */
+  liveRunId: number;
+  createdAtMs: number;
+  updatedAtMs: number;
+}
+
+export interface NewCandidate {
+  name: string;
+  endpoint: Endpoint;
+  sha256: string | null;
+  metadata: unknown;
+}
+
+export type RunKind = "live" | "replay" | "rejudge";
+
+export interface Run {
+  id: number;
+  kind: RunKind;
+  deploymentId: number;
+  candidateId: number;
+  modelVersionId: number;
+  policyVersion: number;
+  state: "open" | "closed";
+  openedAtMs: number;
+  closedAtMs: number | null;
+}
+
+/** What a gateway needs to know. It keeps its last copy, so that it needs no store to serve. */
+export interface GatewayConfig {
+  deployments: {
+    id: number;
+    name: string;
+    primary: Endpoint;
+    sampleRate: number;
+    captureEnabled: boolean;
+  }[];
+}
+
+// --- catalogue: segments, captures and the gateways' account --------------------------------------------------
+
+/** A gateway's account of the requests of one deployment received in one minute. Cumulative over its epoch. */
+export interface LedgerMinute {
+  deploymentId: number;
+  /** Start of the minute of receipt, Unix milliseconds. */
+  minuteMs: number;
+  received: number;
+  inFlight: number;
+  sampledOut: number;
+  /** Handed over before the cut and not yet in a catalogued segment. */
+  buffered: number;
+  lost: number;
+  notEligible: Record<string, number>;
+  dropped: Record<string, number>;
+}
+
+/**
+ * The account of one gateway at one exact point: everything before it was counted, nothing after it. Holds the
+ * minutes that changed since the cut before.
+ */
+export interface LedgerCut {
+  /** UUID of this life of the gateway process. */
+  epoch: string;
+  /** Name of the gateway, for people. */
+  gateway: string;
+  startedAtMs: number;
+  /** Number of the cut within its epoch: grows with every cut. An older cut never overwrites a newer one. */
+  sequence: number;
+  cutAtMs: number;
+  /** The gateway's wall clock minus Postgres' clock. */
+  clockOffsetMs: number;
+  /** `settled`: written after a crash, by the next epoch. */
+  state: "live" | "closed" | "settled";
+  counts: LedgerMinute[];
+}
+
+/** A segment that lies in the blob store, about to be catalogued. */
+export interface CatalogueSegment {
+  /** UUID, fixed when its spool file was opened: sending it again changes nothing. */
+  id: string;
+  deploymentId: number;
+  /** UTC day of all its captures, `YYYY-MM-DD`. */
+  day: string;
+  gatewayEpoch: string;
+  blobKey: string;
+  sha256: string;
+  /** Length of the blob. */
+  bytes: number;
+}
+
+/** The catalogue's row of one capture. Bodies stay in the segment. */
+export interface CaptureRow {
+  /** UUIDv7. */
+  id: string;
+  /** Index of its row in the segment's file. */
+  row: number;
+  receivedAtMs: number;
+  /** `http-json` or `http-binary`. */
+  transport: string;
+  primaryVersion: string;
+  status: number;
+  primaryMs: number;
+  requestBytes: number;
+  responseBytes: number;
+  sample: Sample;
+  tags: Readonly<Record<string, string>>;
+}
+
+export interface SegmentCommit {
+  segment: CatalogueSegment;
+  captures: readonly CaptureRow[];
+  /** The gateway's newest cut, whose `buffered` no longer counts this segment. */
+  cut: LedgerCut;
+}
+
+export interface SegmentCommitted {
+  /** One work for each open live run of the deployment: the jobs to add. Ascending. */
+  workIds: bigint[];
+  /** An earlier sending of this segment had gone through. */
+  alreadyThere: boolean;
+}
+
+// --- work ----------------------------------------------------------------------------------------------------
+
+/** A work in hand, with all that is needed to do it. */
+export interface LeasedWork {
+  id: bigint;
+  /** Fencing token: the commit goes through only while it is the newest. */
+  lease: number;
+  /** How often an earlier lease of this work ran out. */
+  stalls: number;
+  runId: number;
+  runKind: RunKind;
+  deploymentId: number;
+  deploymentName: string;
+  candidateName: string;
+  endpoint: Endpoint;
+  sha256: string | null;
+  control: Endpoint | null;
+  /** Body of the policy version that the run pins. */
+  policy: unknown;
+  segment: { id: string; blobKey: string; sha256: string; deploymentId: number };
+  /** First row of the segment's file, and how many. */
+  firstRow: number;
+  rows: number;
+}
+
+// --- outcomes ------------------------------------------------------------------------------------------------
+
+export type Disposition = "compared" | "candidate_error" | "not_replayed" | "expired" | "dead" | "erased";
+
+/** One thing to be counted of an outcome: a word of a counter, or a bucket of a sketch with the value it holds. */
+export interface FactRow {
+  series: string;
+  label: string;
+  value?: number;
+}
+
+/** How one capture ended in one run. Numbers may be NaN or infinite; Postgres keeps them. */
+export interface OutcomeRow {
+  captureId: string;
+  /** The capture's `receivedAtMs`. */
+  capturedAtMs: number;
+  sample: Sample;
+  disposition: Disposition;
+  /** Failure kind of a candidate_error, reason of a not_replayed. */
+  reason: FailureKind | string | null;
+  result: Result | null;
+  kind: string | null;
+  signature: string | null;
+  /** null: no output declares a decision. */
+  flip: boolean | null;
+  primaryVersion: string;
+  primaryMs: number;
+  candidateMs: number | null;
+  controlMs: number | null;
+  /** How often the candidate was asked. */
+  attempts: number;
+  maxAbs: number | null;
+  maxRel: number | null;
+  /** Anything more to show of it, as JSON. */
+  details: unknown;
+  outputs: readonly OutputComparison[];
+  facts: readonly FactRow[];
+}
+
+export interface WorkCommit {
+  workId: bigint;
+  lease: number;
+  judgedAtMs: number;
+  rows: readonly OutcomeRow[];
+}
+
+// --- read models ---------------------------------------------------------------------------------------------
+
+/** The counts of one series of a run: by word of a counter, or by bucket of a sketch. */
+export interface SeriesCounts {
+  counts: Map<string, number>;
+  /** Largest value of the series; null when it holds none. */
+  max: number | null;
+}
+
+export interface CandidateLedger {
+  compared: number;
+  candidateError: Record<string, number>;
+  notReplayed: Record<string, number>;
+  expired: number;
+  dead: number;
+  erased: number;
+  pending: number;
+}
+
+/** The account of every request of a deployment: the JSON of the API. */
+export interface Ledger {
+  received: number;
+  inFlight: number;
+  sampledOut: number;
+  notEligible: Record<string, number>;
+  dropped: Record<string, number>;
+  lost: number;
+  buffered: number;
+  captured: number;
+  /** By candidate, of its live run. */
+  candidates: Record<string, CandidateLedger>;
+  balanced: boolean;
+}
