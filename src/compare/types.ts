@@ -26,11 +26,11 @@ export type ElementValue = number | string | boolean;
 
 /** One of the elements that differ most. */
 export interface WorstElement {
-  /** Multi-index into the output's shape. */
+  /** Multi-index into the output's shape; empty for a scalar. */
   index: number[];
   primary: ElementValue;
   candidate: ElementValue;
-  /** Absolute error; NaN when either side is NaN; null where no distance exists (BYTES). */
+  /** Absolute error; Infinity or NaN where a side is; null where no distance exists (BYTES). */
   absError: number | null;
 }
 
@@ -45,19 +45,23 @@ export interface OutputComparison {
   candidateDatatype: Datatype | null;
   candidateShape: readonly number[] | null;
   elements: number;
+  /** Elements that the rule does not let pass; all of them when there was nothing alike to compare them with. */
   mismatches: number;
   maxAbs: number | null;
+  /** Over pairs whose primary element is not 0; null when there is none. */
   maxRel: number | null;
   meanAbs: number | null;
   rmse: number | null;
   cosine: number | null;
   nonFinitePrimary: number;
   nonFiniteCandidate: number;
-  /** null: the policy declares no decision for this output. */
+  /** null: the policy declares no decision for this output, or the two cannot be set side by side. */
   decision: { from: string; to: string; flip: boolean } | null;
   worst: readonly WorstElement[];
   /** Structural differences, for outputs compared as JSON; at most 20. */
   differences?: readonly StructuralDifference[];
+  /** Why it is ignored, in the policy's words. */
+  ignored?: string;
 }
 
 /** One difference found by `deep-diff`. */
@@ -75,11 +79,13 @@ export interface Comparison {
   kind: DifferenceKind | IncomparableKind | FailureKind | null;
   /** Groups divergences alike in output, kind, magnitude, decision flip and shape; null unless a mismatch. */
   signature: string | null;
-  /** null: no output declares a decision. */
+  /** Of outputs that are not ignored, as `maxAbs` and `maxRel`. null: no output declares a decision. */
   flip: boolean | null;
   maxAbs: number | null;
   maxRel: number | null;
   outputs: readonly OutputComparison[];
   /** Differences of the response's parameters; reported, not failed, unless the policy says so. */
   parameters: readonly StructuralDifference[];
+  /** What was wrong with an undecodable answer, or why an observation failed; at most 500 characters. */
+  message?: string;
 }
