@@ -1,0 +1,150 @@
+import { described, excerptOf, ProtocolError, quoted } from "./error.js";
+
+/** Arrays and objects may nest this deep: a tensor of rank 64 and what stands around it. */
+export const depthMax = 80;
+
+interface Cursor {
+  readonly text: string;
+  /** Sticky: matches at its `lastIndex` only. */
+  readonly numberForm: RegExp;
+  at: number;
+}
+
+const literals: readonly (readonly [string, unknown])[] = [
+  ["true", true],
+  ["false", false],
+  ["null", null],
+  ["NaN", NaN],
+  ["Infinity", Infinity],
+  ["-Infinity", -Infinity],
+];
+
+/**
+ * Parses JSON as V2 servers write it, losing nothing: bare `NaN`, `Infinity` and `-Infinity` are numbers, integers
+ * beyond 2^53 are bigints. Refuses what readers disagree on: duplicate keys, the key `__proto__`, numbers that
+ * overflow float64. Nesting beyond {@link depthMax} is refused too, so the recursion is bounded.
+ */
+export function parseLosslessJson(text: string): unknown {
+  const cursor: Cursor = { text, numberForm: /-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?/y, at: 0 };
+  const value = parseValue(cursor, 0);
+  skipSpace(cursor);
+  if (cursor.at < text.length) throw unexpected(cursor, "the end");
+  return value;
+}
+
+function parseValue(cursor: Cursor, depth: number): unknown {
+  skipSpace(cursor);
+  switch (cursor.text[cursor.at]) {
+    case "{":
+      return parseObject(cursor, deeper(cursor, depth));
+    case "[":
+      return parseArray(cursor, deeper(cursor, depth));
+    case '"':
+      return parseString(cursor);
+    default:
+      return parseNumber(cursor) ?? parseLiteral(cursor);
+  }
+}
+
+function deeper(cursor: Cursor, depth: number): number {
+  if (depth === depthMax) {
+    throw new ProtocolError(
+      `JSON nests deeper than ${depthMax} levels at character ${cursor.at}`,
+      excerptOf(cursor.text.slice(cursor.at, cursor.at + 40)),
+    );
+  }
+  return depth + 1;
+}
+
+function parseObject(cursor: Cursor, depth: number): Record<string, unknown> {
+  const object: Record<string, unknown> = {};
+  cursor.at++;
+  if (took(cursor, "}")) return object;
+  do {
+    skipSpace(cursor);
+    if (cursor.text[cursor.at] !== '"') throw unexpected(cursor, "a key in quotes");
+    const key = parseString(cursor);
+    // Assigning to `__proto__` would change the object's prototype instead of adding a key.
+    if (key === "__proto__") throw new ProtocolError('JSON has the key "__proto__"');
+    if (Object.hasOwn(object, key)) throw new ProtocolError(`JSON has the key ${quoted(key)} twice`);
+    if (!took(cursor, ":")) throw unexpected(cursor, '":"');
+    object[key] = parseValue(cursor, depth);
+  } while (took(cursor, ","));
+  if (!took(cursor, "}")) throw unexpected(cursor, '"," or "}"');
+  return object;
+}
+
+function parseArray(cursor: Cursor, depth: number): unknown[] {
+  const array: unknown[] = [];
+  cursor.at++;
+  if (took(cursor, "]")) return array;
+  do {
+    array.push(parseValue(cursor, depth));
+  } while (took(cursor, ","));
+  if (!took(cursor, "]")) throw unexpected(cursor, '"," or "]"');
+  return array;
+}
+
+function parseString(cursor: Cursor): string {
+  const { text } = cursor;
+  const start = cursor.at;
+  let plain = true;
+  let at = start + 1;
+  for (let code = text.charCodeAt(at); code !== 34; code = text.charCodeAt(at)) {
+    if (Number.isNaN(code)) throw unexpected(cursor, "a closed string");
+    if (code === 92 || code < 32) plain = false;
+    at += code === 92 ? 2 : 1;
+  }
+  cursor.at = at + 1;
+  if (plain) return text.slice(start + 1, at);
+  try {
+    return JSON.parse(text.slice(start, at + 1)) as string;
+  } catch {
+    cursor.at = start;
+    throw unexpected(cursor, "a string without control characters or unknown escapes");
+  }
+}
+
+function parseNumber(cursor: Cursor): number | bigint | undefined {
+  cursor.numberForm.lastIndex = cursor.at;
+  const match = cursor.numberForm.exec(cursor.text);
+  if (match === null) return undefined;
+  const [literal, fraction, exponent] = match;
+  const value = Number(literal);
+  // Also bounds the digits of a bigint: its cost grows faster than its length.
+  if (!Number.isFinite(value)) {
+    throw new ProtocolError(`JSON has a number beyond float64 at character ${cursor.at}`, excerptOf(literal));
+  }
+  cursor.at += literal.length;
+  const isInteger = fraction === undefined && exponent === undefined;
+  return isInteger && !Number.isSafeInteger(value) ? BigInt(literal) : value;
+}
+
+function parseLiteral(cursor: Cursor): unknown {
+  for (const [literal, value] of literals) {
+    if (cursor.text.startsWith(literal, cursor.at)) {
+      cursor.at += literal.length;
+      return value;
+    }
+  }
+  throw unexpected(cursor, "a value");
+}
+
+function skipSpace(cursor: Cursor): void {
+  const { text } = cursor;
+  let code = text.charCodeAt(cursor.at);
+  while (code === 32 || code === 10 || code === 13 || code === 9) code = text.charCodeAt(++cursor.at);
+}
+
+function took(cursor: Cursor, sign: string): boolean {
+  skipSpace(cursor);
+  if (cursor.text[cursor.at] !== sign) return false;
+  cursor.at++;
+  return true;
+}
+
+function unexpected({ text, at }: Cursor, expected: string): ProtocolError {
+  const found = at < text.length ? described(text[at]) : "the end";
+  const excerpt = excerptOf(text.slice(Math.max(0, at - 20), at + 20));
+  return new ProtocolError(`not JSON: expected ${expected} at character ${at}, found ${found}`, excerpt);
+}

@@ -1,0 +1,123 @@
+import { isUtf8 } from "node:buffer";
+import type { ElementValue } from "../compare/types.js";
+import { elementBytes } from "./dtype.js";
+import { bf16ToFloat, fp16ToFloat } from "./half.js";
+import type { Datatype, Tensor } from "./tensor.js";
+
+const arrayTypes = {
+  BOOL: Uint8Array,
+  UINT8: Uint8Array,
+  UINT16: Uint16Array,
+  UINT32: Uint32Array,
+  UINT64: BigUint64Array,
+  INT8: Int8Array,
+  INT16: Int16Array,
+  INT32: Int32Array,
+  INT64: BigInt64Array,
+  FP16: Uint16Array,
+  BF16: Uint16Array,
+  FP32: Float32Array,
+  FP64: Float64Array,
+  BYTES: Uint8Array,
+} as const satisfies Record<Datatype, unknown>;
+
+/** The typed array that holds a datatype: FP16 and BF16 as their bits, BOOL and BYTES as bytes. */
+export type TypedView<D extends Datatype = Datatype> = InstanceType<(typeof arrayTypes)[D]>;
+
+/**
+ * The tensor's bytes as the typed array of its datatype. Shares memory with `tensor.data`, unless that starts at an
+ * address the type cannot: then a copy. (Wire order is little-endian, as is every platform that Node runs on here.)
+ */
+export function typedView<D extends Datatype>(tensor: Tensor & { datatype: D }): TypedView<D> {
+  const bytes = elementBytes(tensor.datatype) ?? 1;
+  const data = tensor.data.byteOffset % bytes === 0 ? tensor.data : new Uint8Array(tensor.data);
+  const view = new arrayTypes[tensor.datatype](
+    data.buffer as ArrayBuffer,
+    data.byteOffset,
+    data.byteLength / bytes,
+  );
+  return view as TypedView<D>;
+}
+
+/** The elements of a BYTES tensor, in row-major order, sharing its memory. */
+export function bytesElements(tensor: Tensor): Uint8Array[] {
+  const { data } = tensor;
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  const elements: Uint8Array[] = [];
+  for (let offset = 0; offset < data.length; ) {
+    const start = offset + 4;
+    offset = start + view.getUint32(offset, true);
+    elements.push(data.subarray(start, offset));
+  }
+  return elements;
+}
+
+/**
+ * One element as it is shown. What JSON would lose travels as a string: 64-bit integers, `NaN`, `Infinity`,
+ * `-Infinity`, `-0`. BYTES are their text, or `base64:…` when they are not UTF-8.
+ */
+export function elementAt(tensor: Tensor, flatIndex: number): ElementValue {
+  const bytes = elementBytes(tensor.datatype);
+  if (bytes === null) return shownBytes(byteElementAt(tensor.data, flatIndex));
+  const element = tensor.data.subarray(flatIndex * bytes, (flatIndex + 1) * bytes);
+  const view = new DataView(element.buffer, element.byteOffset, bytes);
+  switch (tensor.datatype) {
+    case "BOOL":
+      return view.getUint8(0) !== 0;
+    case "UINT8":
+      return view.getUint8(0);
+    case "UINT16":
+      return view.getUint16(0, true);
+    case "UINT32":
+      return view.getUint32(0, true);
+    case "UINT64":
+      return view.getBigUint64(0, true).toString();
+    case "INT8":
+      return view.getInt8(0);
+    case "INT16":
+      return view.getInt16(0, true);
+    case "INT32":
+      return view.getInt32(0, true);
+    case "INT64":
+      return view.getBigInt64(0, true).toString();
+    case "FP16":
+      return shownFloat(fp16ToFloat(view.getUint16(0, true)));
+    case "BF16":
+      return shownFloat(bf16ToFloat(view.getUint16(0, true)));
+    case "FP32":
+      return shownFloat(view.getFloat32(0, true));
+    case "FP64":
+      return shownFloat(view.getFloat64(0, true));
+    case "BYTES":
+      throw new Error("unreachable: BYTES has no fixed element size");
+  }
+}
+
+/** Row-major multi-index of a flat index; `[]` for a scalar. */
+export function multiIndex(flatIndex: number, shape: readonly number[]): number[] {
+  const index = new Array<number>(shape.length);
+  let rest = flatIndex;
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    const dimension = shape[axis]!;
+    index[axis] = rest % dimension;
+    rest = Math.floor(rest / dimension);
+  }
+  return index;
+}
+
+function byteElementAt(data: Uint8Array, flatIndex: number): Uint8Array {
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  let offset = 0;
+  for (let index = 0; index < flatIndex; index++) offset += 4 + view.getUint32(offset, true);
+  return data.subarray(offset + 4, offset + 4 + view.getUint32(offset, true));
+}
+
+function shownBytes(bytes: Uint8Array): string {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return isUtf8(bytes) ? buffer.toString("utf8") : `base64:${buffer.toString("base64")}`;
+}
+
+function shownFloat(value: number): ElementValue {
+  if (Number.isFinite(value) && !Object.is(value, -0)) return value;
+  return Object.is(value, -0) ? "-0" : String(value);
+}
