@@ -1,0 +1,30 @@
+import { PrismaPg } from "@prisma/adapter-pg";
+import { PrismaClient } from "./generated/client.js";
+
+export type { PrismaClient };
+
+/**
+ * A Prisma client over its own pool of at most `poolMax` connections.
+ *
+ * No wait is without end: 5 s for a connection, 30 s for a statement on the server, 35 s for its answer when the
+ * server is silent. The session's time zone is UTC because the adapter writes times without a zone and reads them
+ * ignoring the zone that came along.
+ */
+export function createPrisma(databaseUrl: string, options: { poolMax?: number } = {}): PrismaClient {
+  const adapter = new PrismaPg(
+    {
+      connectionString: databaseUrl,
+      max: options.poolMax ?? 10,
+      connectionTimeoutMillis: 5_000,
+      idleTimeoutMillis: 30_000,
+      statement_timeout: 30_000,
+      query_timeout: 35_000,
+      keepAlive: true,
+      application_name: "understudy",
+      options: "-c timezone=UTC",
+    },
+    // Without a listener the loss of an idle connection would end the process; the next query opens another.
+    { onPoolError: () => {}, onConnectionError: () => {} },
+  );
+  return new PrismaClient({ adapter, transactionOptions: { maxWait: 5_000, timeout: 15_000 } });
+}
