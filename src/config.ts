@@ -77,6 +77,8 @@ export interface Config {
   bufferBytes: number;
   /** Name of this process's machine, for people. */
   hostname: string;
+  /** What these settings were read from, to hand on to child processes. */
+  environment: NodeJS.ProcessEnv;
   /** Value of a secret named in an endpoint's `headers`: `UNDERSTUDY_SECRET_<NAME>`. */
   secret: (name: string) => string | undefined;
 }
@@ -126,6 +128,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
     bodyBytesMax: env.UNDERSTUDY_BODY_BYTES_MAX,
     bufferBytes: env.UNDERSTUDY_BUFFER_BYTES,
     hostname: hostname(),
+    environment: given,
     secret: (name) => given[`UNDERSTUDY_SECRET_${name.toUpperCase().replace(/[^A-Z0-9]/g, "_")}`],
   };
 }

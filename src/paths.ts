@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -19,3 +19,7 @@ export const schemaFile = join(packageRoot, "prisma/schema.prisma");
 /** The built reviewer page. */
 export const webRoot = join(packageRoot, "dist/web");
 export const digitsDir = join(packageRoot, "examples/digits");
+
+export const packageVersion = (
+  JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8")) as { version: string }
+).version;

@@ -25,6 +25,8 @@ export async function startChild(
   const { env, readyMs = 60_000 } = options;
   const child = fork(cliMain, args, {
     stdio: ["ignore", "ignore", "pipe", "ipc"],
+    // A process group of its own: Ctrl-C in a terminal reaches only the top, which then closes its children in order.
+    detached: true,
     ...(env ? { env } : {}),
     execArgv: [],
   });
@@ -37,7 +39,7 @@ export async function startChild(
     child.once("exit", (code, signal) => resolve(code ?? signal ?? 0));
   });
 
-  const stop = async (graceMs = 9_000): Promise<void> => {
+  const stop = async (graceMs = 7_000): Promise<void> => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     child.kill("SIGTERM");
     const kill = setTimeout(() => child.kill("SIGKILL"), graceMs);

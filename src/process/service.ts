@@ -9,7 +9,7 @@ export interface Service {
 }
 
 /** How long a process may take to end after SIGTERM before it is ended regardless. */
-export const shutdownDeadlineMs = 8_000;
+export const shutdownDeadlineMs = 6_000;
 
 /**
  * Runs a service as the main job of this process: announces it to the parent, if any, and closes it on SIGINT,

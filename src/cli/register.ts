@@ -1,0 +1,51 @@
+import { Command } from "commander";
+import { createApiClient } from "../api-client.js";
+import { loadConfig } from "../config.js";
+import type { Deployment } from "../control/api.js";
+import { fraction, readJsonFile } from "./options.js";
+
+interface Options {
+  primary: string;
+  model?: string;
+  version?: string;
+  control?: string;
+  sampleRate?: number;
+  policy?: string;
+  json?: boolean;
+}
+
+/** `understudy register`: makes a deployment. */
+export function registerCommand(): Command {
+  return new Command("register")
+    .description("register a deployment: one model name behind the gateway, and its primary")
+    .argument("<deployment>", "name of the deployment")
+    .requiredOption("--primary <url>", "V2 endpoint that answers production, without /v2")
+    .option("--model <name>", "name of the model there (default: the deployment's name)")
+    .option("--version <version>", "version of the model there")
+    .option("--control <url>", "a second replica of the primary, to measure noise")
+    .option("--sample-rate <fraction>", "share of requests to capture (default: 1)", fraction)
+    .option("--policy <file>", "JSON file with rules and tolerances per output")
+    .option("--json", "print the deployment as JSON")
+    .addHelpText(
+      "after",
+      "\nExample:\n  understudy register digits --primary http://127.0.0.1:9000 --sample-rate 10%",
+    )
+    .action(async (name: string, options: Options) => {
+      const api = createApiClient(loadConfig().controlUrl);
+      const at = { model: options.model, version: options.version };
+      const deployment = await api.post<Deployment>("/deployments", {
+        name,
+        primary: { url: options.primary, ...at },
+        ...(options.control === undefined ? {} : { control: { url: options.control, ...at } }),
+        sampleRate: options.sampleRate,
+        ...(options.policy === undefined ? {} : { policy: await readJsonFile(options.policy) }),
+      });
+      process.stdout.write(
+        options.json
+          ? `${JSON.stringify(deployment)}\n`
+          : `registered deployment ${deployment.name}: ${deployment.primary.model} at ${deployment.primary.url}, ` +
+              `${deployment.sampleRate * 100} % of requests captured\n` +
+              `next: understudy candidate ${deployment.name} NAME URL\n`,
+      );
+    });
+}
