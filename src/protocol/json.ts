@@ -18,7 +18,7 @@ export function stringifyJson(value: unknown): string {
     case "bigint":
       return value.toString();
     case "number":
-      return Object.is(value, -0) ? "-0" : String(value);
+      return numberText(value);
     case "object": {
       if (value === null) return "null";
       if (Array.isArray(value)) return `[${value.map(stringifyJson).join(",")}]`;
@@ -40,6 +40,12 @@ export function plainJson(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(plainJson);
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, plainJson(member)]));
+}
+
+/** A float beyond 2^53 is written with an exponent: without one it would read as an integer of other digits. */
+function numberText(value: number): string {
+  if (Object.is(value, -0)) return "-0";
+  return Number.isInteger(value) && !Number.isSafeInteger(value) ? value.toExponential() : String(value);
 }
 
 function utf8Text(bytes: Uint8Array): string {
