@@ -1,0 +1,94 @@
+import { parquetReadObjects } from "hyparquet";
+import { parquetWriteBuffer } from "hyparquet-writer";
+import type { Capture, Sample } from "./capture.js";
+
+/** Raised when a column changes its meaning; readers take older ones too. */
+const segmentVersion = "1";
+
+/**
+ * A segment's file: Parquet with one row per capture, in the order given. Names and tags are JSON text, bodies are
+ * BYTE_ARRAY as received, times are timestamps, so DuckDB and pandas read it without us.
+ *
+ * The same captures always give the same bytes: shipping twice, after a crash, overwrites a blob with itself.
+ * @param about facts of the whole file, kept in its key-value metadata
+ */
+export function writeSegment(captures: readonly Capture[], about: Record<string, string> = {}): Buffer {
+  const column = <T>(pick: (capture: Capture) => T): T[] => captures.map(pick);
+  const json = (pick: (capture: Capture) => object): string[] =>
+    captures.map((capture) => JSON.stringify(pick(capture)));
+  const bytes = parquetWriteBuffer({
+    columnData: [
+      { name: "id", type: "STRING", data: column((c) => c.id) },
+      { name: "sequence", type: "INT64", data: column((c) => BigInt(c.sequence)) },
+      { name: "deployment_id", type: "INT32", data: column((c) => c.deploymentId) },
+      { name: "received_at", type: "TIMESTAMP", data: column((c) => new Date(c.receivedAtMs)) },
+      { name: "transport", type: "STRING", data: column((c) => c.transport) },
+      { name: "method", type: "STRING", data: column((c) => c.method) },
+      { name: "path", type: "STRING", data: column((c) => c.path) },
+      { name: "request_headers", type: "STRING", data: json((c) => c.requestHeaders) },
+      { name: "request_body", type: "BYTE_ARRAY", data: column((c) => c.requestBody), statistics: false },
+      { name: "status", type: "INT32", data: column((c) => c.status) },
+      { name: "response_headers", type: "STRING", data: json((c) => c.responseHeaders) },
+      { name: "response_body", type: "BYTE_ARRAY", data: column((c) => c.responseBody), statistics: false },
+      { name: "primary_ms", type: "DOUBLE", data: column((c) => c.primaryMs) },
+      { name: "primary_version", type: "STRING", data: column((c) => c.primaryVersion) },
+      { name: "sample", type: "STRING", data: column((c) => c.sample) },
+      { name: "tags", type: "STRING", data: json((c) => c.tags) },
+    ].map((source) => ({ ...source, nullable: false })) as Parameters<
+      typeof parquetWriteBuffer
+    >[0]["columnData"],
+    kvMetadata: Object.entries({ "understudy.segment": segmentVersion, ...about }).map(([key, value]) => ({
+      key,
+      value,
+    })),
+    createdBy: "understudy",
+  });
+  return Buffer.from(bytes);
+}
+
+interface Row {
+  id: string;
+  sequence: bigint;
+  deployment_id: number;
+  received_at: Date;
+  transport: "http";
+  method: string;
+  path: string;
+  request_headers: string;
+  request_body: Uint8Array;
+  status: number;
+  response_headers: string;
+  response_body: Uint8Array;
+  primary_ms: number;
+  primary_version: string;
+  sample: Sample;
+  tags: string;
+}
+
+/**
+ * Reads the captures of a segment, in the order of its rows.
+ * @throws Error when the bytes are no segment; callers check the segment's SHA-256 first.
+ */
+export async function readSegment(bytes: Uint8Array): Promise<Capture[]> {
+  const file = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
+  // utf8: false leaves BYTE_ARRAY columns as bytes; STRING columns are text all the same.
+  const rows = (await parquetReadObjects({ file, utf8: false })) as Row[];
+  return rows.map((row) => ({
+    id: row.id,
+    sequence: Number(row.sequence),
+    deploymentId: row.deployment_id,
+    receivedAtMs: row.received_at.getTime(),
+    transport: row.transport,
+    method: row.method,
+    path: row.path,
+    requestHeaders: JSON.parse(row.request_headers) as Record<string, string>,
+    requestBody: row.request_body,
+    status: row.status,
+    responseHeaders: JSON.parse(row.response_headers) as Record<string, string>,
+    responseBody: row.response_body,
+    primaryMs: row.primary_ms,
+    primaryVersion: row.primary_version,
+    sample: row.sample,
+    tags: JSON.parse(row.tags) as Record<string, string>,
+  }));
+}
