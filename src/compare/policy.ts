@@ -114,6 +114,13 @@ export function policyFor(policy: Policy, output: string): OutputPolicy {
   return policy.outputs["*"] ?? defaultPolicy.outputs["*"]!;
 }
 
+/** Why an output is ignored at a moment (Unix milliseconds), in the policy's words; null when it is to be judged. */
+export function ignoredBecause({ ignore }: OutputPolicy, nowMs: number): string | null {
+  if (ignore === undefined) return null;
+  const hasExpired = ignore.until !== undefined && nowMs >= Date.parse(ignore.until);
+  return hasExpired ? null : ignore.reason;
+}
+
 /**
  * Reads a policy from outside, filling in defaults. Reading its result again gives the same.
  * @throws UnderstudyError `invalid_request` that names every fault by its path, as `outputs.scores.atol: must be …`
