@@ -1,0 +1,68 @@
+import { Queue, Worker } from "bullmq";
+import type { Logger } from "../log.js";
+import type { Driver } from "./driver.js";
+import { createErrorLog } from "./error-log.js";
+
+/** Keys begin with this. Instances that share a Redis use databases of their own: `redis://host/1`. */
+const prefix = "understudy";
+
+/** Quick enough that a restarted Redis is taken up within seconds; the driver's own strategy waits up to 20 s. */
+const reconnectMs = (tries: number) => Math.min(250 * tries, 2_000);
+
+/** BullMQ over Redis, through ioredis. */
+export function createRedisDriver(redisUrl: string, log: Logger): Driver {
+  const onError = createErrorLog(log, "Redis");
+  let evictionTold = false;
+
+  /** With any policy but noeviction a full Redis silently throws jobs away. */
+  async function checkEviction(info: string): Promise<void> {
+    const policy = /^maxmemory_policy:(.*)$/m.exec(info)?.[1]?.trim();
+    if (evictionTold || policy === undefined || policy === "noeviction") return;
+    evictionTold = true;
+    log.warn({ policy }, "Redis may evict jobs; start it with --maxmemory-policy noeviction");
+  }
+
+  return {
+    open(name) {
+      const queue = new Queue(name, {
+        connection: {
+          url: redisUrl,
+          // Callers have a deadline of their own: what cannot be sent now fails now and takes no memory.
+          enableOfflineQueue: false,
+          maxRetriesPerRequest: 0,
+          connectTimeout: 2_000,
+          retryStrategy: reconnectMs,
+        },
+        prefix,
+        streams: { events: { maxLen: 100 } },
+      });
+      queue.on("error", onError);
+      return {
+        queue: queue.waitUntilReady().then(async () => {
+          await checkEviction(await (await queue.getBackend().client).info());
+          return queue;
+        }),
+        discard: () => queue.getBackend().close(true),
+      };
+    },
+
+    work(name, take, options, failed) {
+      const worker = new Worker(name, take, {
+        ...options,
+        connection: {
+          url: redisUrl,
+          // A worker must wait for Redis, not give up: BullMQ requires it.
+          maxRetriesPerRequest: null,
+          connectTimeout: 2_000,
+          retryStrategy: reconnectMs,
+        },
+        prefix,
+      });
+      worker.on("error", onError);
+      worker.on("failed", failed);
+      return { close: () => worker.close(), discard: () => worker.getBackend().close(true) };
+    },
+
+    close: async () => {},
+  };
+}
