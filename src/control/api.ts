@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { policySchema } from "../compare/policy.js";
 import { differenceKinds, results } from "../compare/types.js";
 import { datatypes } from "../tensor/tensor.js";
 import { failureKinds } from "../upstream/observation.js";
@@ -41,7 +42,15 @@ export const dispositions = [
 /** Why there were not two answers to compare, beside a failure of the candidate. */
 export const incomparableKinds = ["both_failed", "primary_failed", "primary_undecodable"] as const;
 export const comparisonKinds = [...differenceKinds, ...failureKinds, ...incomparableKinds] as const;
-export const comparisonSorts = ["-capturedAt", "capturedAt", "-maxAbs", "maxAbs"] as const;
+/** With `-`: descending. Those that are not by time leave out comparisons without that number. */
+export const comparisonSorts = [
+  "-capturedAt",
+  "capturedAt",
+  "-maxAbs",
+  "maxAbs",
+  "-candidateMs",
+  "candidateMs",
+] as const;
 
 /** One page of a list; `nextCursor` is null on the last. */
 const pageOf = <T extends z.ZodType>(item: T) =>
@@ -100,8 +109,8 @@ export const endpoint = z
   })
   .meta({ id: "Endpoint" });
 
-/** A policy's own schema lives in `compare/policy.ts`; it is validated there and passed on unread. */
-const policyBody = z.record(z.string(), z.unknown());
+export const policyBody = policySchema.meta({ id: "PolicyBody" });
+export type PolicyBody = z.input<typeof policyBody>;
 
 export const deploymentCreate = z
   .strictObject({
@@ -113,7 +122,7 @@ export const deploymentCreate = z
     policy: policyBody.optional(),
   })
   .meta({ id: "DeploymentCreate" });
-export type DeploymentCreate = z.infer<typeof deploymentCreate>;
+export type DeploymentCreate = z.input<typeof deploymentCreate>;
 
 export const deploymentUpdate = z
   .strictObject({
@@ -162,19 +171,18 @@ export const candidate = z
     headers: z.record(z.string(), z.string()),
     sha256: z.string().nullable().meta({ description: "Digest of the model file, where we serve it" }),
     state: z.enum(["active", "retired"]),
-    run: z.number().int().nullable().meta({ description: "The open live run" }),
+    run: z.number().int().meta({ description: "The newest live run" }),
     createdAt: moment,
+    updatedAt: moment,
   })
   .meta({ id: "Candidate" });
 export type Candidate = z.infer<typeof candidate>;
 export const candidatePage = pageOf(candidate).meta({ id: "CandidatePage" });
 export type CandidatePage = z.infer<typeof candidatePage>;
 
-export const policyUpdate = policyBody.meta({ id: "PolicyUpdate" });
 export const policy = z
   .object({
     version: count,
-    sha256: z.string(),
     body: policyBody,
     createdAt: moment,
   })
