@@ -1,0 +1,126 @@
+import { isDeepStrictEqual } from "node:util";
+import { UnderstudyError } from "../errors.js";
+import type { PrismaClient } from "./client.js";
+import { noDeployment } from "./deployments.js";
+import type { Prisma } from "./generated/client.js";
+import type { Registry } from "./groups.js";
+import { lockDeployment, openLiveRun, type Transaction, toRun } from "./runs.js";
+import { jsonInput } from "./sql.js";
+import type { Candidate, NewCandidate } from "./types.js";
+
+const withRun = {
+  modelVersion: true,
+  runs: { where: { kind: "live" }, orderBy: { id: "desc" }, take: 1, select: { id: true } },
+} satisfies Prisma.CandidateInclude;
+type CandidateRow = Prisma.CandidateGetPayload<{ include: typeof withRun }>;
+
+const withVersion = { policy: { select: { version: true } } } satisfies Prisma.RunInclude;
+
+type Candidates = Pick<Registry, "addCandidate" | "getCandidate" | "listCandidates" | "getRun" | "listRuns">;
+
+export function createCandidates(prisma: PrismaClient): Candidates {
+  return {
+    async addCandidate(deployment, candidate) {
+      const row = await prisma.$transaction(async (tx) => {
+        const deploymentId = await lockDeployment(tx, deployment);
+        if (deploymentId === null) throw noDeployment(deployment);
+        const key = { deploymentId_name: { deploymentId, name: candidate.name } };
+        const known = await tx.candidate.findUnique({ where: key, include: withRun });
+        if (known && isSameRevision(known, candidate)) return known;
+        await pinRevision(tx, deploymentId, known?.id ?? null, candidate);
+        return tx.candidate.findUniqueOrThrow({ where: key, include: withRun });
+      });
+      return toCandidate(row);
+    },
+
+    async getCandidate(deployment, name) {
+      const row = await prisma.candidate.findFirst({
+        where: { name, deployment: { name: deployment } },
+        include: withRun,
+      });
+      if (row) return toCandidate(row);
+      if (!(await prisma.deployment.findUnique({ where: { name: deployment } })))
+        throw noDeployment(deployment);
+      throw new UnderstudyError(
+        "not_found",
+        `${deployment} has no candidate named ${JSON.stringify(name)}.`,
+        {
+          hint: `\`understudy candidate ${deployment} NAME URL\` adds one.`,
+        },
+      );
+    },
+
+    async listCandidates(deployment) {
+      const found = await prisma.deployment.findUnique({
+        where: { name: deployment },
+        select: { candidates: { include: withRun, orderBy: { name: "asc" } } },
+      });
+      if (!found) throw noDeployment(deployment);
+      return found.candidates.map(toCandidate);
+    },
+
+    async getRun(id) {
+      const row = await prisma.run.findUnique({ where: { id }, include: withVersion });
+      if (!row) throw new UnderstudyError("not_found", `There is no run ${id}.`);
+      return toRun(row);
+    },
+
+    async listRuns(candidateId) {
+      const rows = await prisma.run.findMany({
+        where: { candidateId },
+        include: withVersion,
+        orderBy: { id: "desc" },
+      });
+      return rows.map(toRun);
+    },
+  };
+}
+
+/** Whether the candidate is in force as it is given: then its run goes on. */
+function isSameRevision(known: CandidateRow, given: NewCandidate): boolean {
+  const { endpoint, sha256 } = toCandidate(known);
+  return known.state === "active" && sha256 === given.sha256 && isDeepStrictEqual(endpoint, given.endpoint);
+}
+
+async function pinRevision(
+  tx: Transaction,
+  deploymentId: number,
+  knownId: number | null,
+  { name, endpoint, sha256, metadata }: NewCandidate,
+): Promise<void> {
+  const version = await tx.modelVersion.create({
+    data: {
+      deploymentId,
+      role: "candidate",
+      url: endpoint.url,
+      model: endpoint.model,
+      version: endpoint.version,
+      headers: endpoint.headers,
+      sha256,
+      metadata: jsonInput(metadata ?? {}),
+    },
+  });
+  const revision = { modelVersionId: version.id, state: "active" };
+  const { id: candidateId } =
+    knownId === null
+      ? await tx.candidate.create({ data: { deploymentId, name, ...revision } })
+      : await tx.candidate.update({ where: { id: knownId }, data: revision });
+  const policy = await tx.policy.findFirstOrThrow({ where: { deploymentId }, orderBy: { version: "desc" } });
+  await openLiveRun(tx, { deploymentId, candidateId, modelVersionId: version.id, policyId: policy.id });
+}
+
+function toCandidate({ modelVersion, ...row }: CandidateRow): Candidate {
+  const { url, model, version, headers } = modelVersion;
+  return {
+    id: row.id,
+    deploymentId: row.deploymentId,
+    name: row.name,
+    state: row.state as Candidate["state"],
+    endpoint: { url, model, version, headers: headers as Record<string, string> },
+    sha256: modelVersion.sha256,
+    metadata: modelVersion.metadata,
+    liveRunId: row.runs[0]!.id,
+    createdAtMs: row.createdAt.getTime(),
+    updatedAtMs: row.updatedAt.getTime(),
+  };
+}

@@ -1,0 +1,156 @@
+import { UnderstudyError } from "../errors.js";
+import type { PrismaClient } from "./client.js";
+import { Prisma } from "./generated/client.js";
+import type { Catalogue } from "./groups.js";
+import { column, jsonText, time } from "./sql.js";
+import type { LedgerCut, SegmentCommit } from "./types.js";
+
+const tries = 10;
+
+export function createCatalogue(prisma: PrismaClient): Catalogue {
+  return {
+    async commitSegment(commit) {
+      const { id, deploymentId } = commit.segment;
+      for (let i = 0; i < tries; i++) {
+        const [row] = await prisma.$queryRaw<CommitRow[]>(commitStatement(commit));
+        if (!row?.found) {
+          throw new UnderstudyError(
+            "not_found",
+            `Deployment ${deploymentId} of segment ${id} does not exist.`,
+          );
+        }
+        if (!row.current) continue;
+        if (row.inserted) return { workIds: row.workIds, alreadyThere: false };
+        // Asked anew: another sending may have committed after this statement's snapshot was taken.
+        const works = await prisma.work.findMany({
+          where: { segmentId: id },
+          select: { id: true },
+          orderBy: { id: "asc" },
+        });
+        return { workIds: works.map((work) => work.id), alreadyThere: true };
+      }
+      throw new UnderstudyError("conflict", `Deployment ${deploymentId} keeps changing.`, {
+        hint: "Send the segment again.",
+      });
+    },
+
+    async shipCut(cut) {
+      await prisma.$executeRaw(Prisma.sql`WITH ${cutParts(cut, Prisma.sql`TRUE`)} SELECT 1`);
+    },
+  };
+}
+
+interface CommitRow {
+  found: boolean;
+  current: boolean;
+  inserted: boolean;
+  workIds: bigint[];
+}
+
+/**
+ * `locked` waits for a change of the deployment under way and sees its result, where all else sees the snapshot taken
+ * before. If the two revisions differ, runs may have been opened or closed that this statement does not see: it does
+ * nothing then, and is sent again.
+ *
+ * A segment counts as created not before any run that it has work for, and a run as opened after all segments that it
+ * has none for (see `openLiveRun`), whatever the clock does. By this the ledger tells captures that were never
+ * assigned to a run from work that is missing.
+ */
+function commitStatement({ segment, captures, cut }: SegmentCommit): Prisma.Sql {
+  const times = captures.map((capture) => capture.receivedAtMs);
+  const firstAt = time(times.reduce((a, b) => Math.min(a, b)));
+  const lastAt = time(times.reduce((a, b) => Math.max(a, b)));
+  return Prisma.sql`
+    WITH locked AS (
+      SELECT id, revision FROM deployments WHERE id = ${segment.deploymentId} FOR SHARE
+    ), current AS MATERIALIZED (
+      SELECT id FROM locked
+      WHERE revision = (SELECT d.revision FROM deployments d WHERE d.id = ${segment.deploymentId})
+    ), new_segment AS (
+      INSERT INTO segments (id, deployment_id, day, gateway_epoch, blob_key, sha256, bytes, captures,
+                            first_at, last_at, created_at)
+      SELECT ${segment.id}::uuid, id, ${segment.day}::date, ${segment.gatewayEpoch}::uuid, ${segment.blobKey},
+             ${segment.sha256}, ${segment.bytes}::bigint, ${captures.length}::int,
+             ${firstAt}::timestamptz, ${lastAt}::timestamptz,
+             greatest(clock_timestamp(), (SELECT max(opened_at) FROM runs WHERE deployment_id = current.id))
+      FROM current
+      ON CONFLICT (id) DO NOTHING
+      RETURNING id, deployment_id
+    ), new_captures AS (
+      INSERT INTO captures (day, id, deployment_id, segment_id, "row", received_at, transport, primary_version,
+                            status, primary_ms, request_bytes, response_bytes, sample, tags)
+      SELECT (c.received_at AT TIME ZONE 'UTC')::date, c.id, s.deployment_id, s.id, c."row", c.received_at,
+             c.transport, c.primary_version, c.status, c.primary_ms, c.request_bytes, c.response_bytes,
+             c.sample, c.tags
+      FROM new_segment s, unnest(
+        ${column(captures, (c) => c.id)}::uuid[],
+        ${column(captures, (c) => c.row)}::int[],
+        ${column(captures, (c) => time(c.receivedAtMs))}::timestamptz[],
+        ${column(captures, (c) => c.transport)}::text[],
+        ${column(captures, (c) => c.primaryVersion)}::text[],
+        ${column(captures, (c) => c.status)}::int[],
+        ${column(captures, (c) => c.primaryMs)}::float8[],
+        ${column(captures, (c) => c.requestBytes)}::int[],
+        ${column(captures, (c) => c.responseBytes)}::int[],
+        ${column(captures, (c) => c.sample)}::text[],
+        ${column(captures, (c) => jsonText(c.tags))}::jsonb[]
+      ) AS c(id, "row", received_at, transport, primary_version, status, primary_ms, request_bytes,
+             response_bytes, sample, tags)
+      ON CONFLICT DO NOTHING
+      RETURNING received_at
+    ), new_counts AS (
+      INSERT INTO segment_counts (segment_id, minute, deployment_id, captures)
+      SELECT s.id, date_trunc('minute', c.received_at), s.deployment_id, count(*)
+      FROM new_segment s, new_captures c
+      GROUP BY 1, 2, 3
+    ), new_work AS (
+      INSERT INTO work (segment_id, run_id, first_row, rows, enqueued_at)
+      SELECT s.id, r.id, 0, ${captures.length}::int, now()
+      FROM new_segment s JOIN runs r ON r.deployment_id = s.deployment_id
+      WHERE r.kind = 'live' AND r.state = 'open'
+      ORDER BY r.id
+      RETURNING id
+    ), ${cutParts(cut, Prisma.sql`EXISTS (SELECT 1 FROM current)`)}
+    SELECT EXISTS (SELECT 1 FROM locked) AS found,
+           EXISTS (SELECT 1 FROM current) AS current,
+           EXISTS (SELECT 1 FROM new_segment) AS inserted,
+           ARRAY (SELECT id FROM new_work ORDER BY id) AS "workIds"`;
+}
+
+/** Takes over a cut while `guard` holds. Counts are cumulative, so only the newest of an epoch matters. */
+function cutParts(cut: LedgerCut, guard: Prisma.Sql): Prisma.Sql {
+  const counts = cut.counts;
+  return Prisma.sql`
+    cut_epoch AS (
+      INSERT INTO gateway_epochs AS old (epoch, gateway, started_at, sequence, cut_at, clock_offset_ms, state)
+      SELECT ${cut.epoch}::uuid, ${cut.gateway}, ${time(cut.startedAtMs)}::timestamptz, ${cut.sequence}::bigint,
+             ${time(cut.cutAtMs)}::timestamptz, ${cut.clockOffsetMs}::float8, ${cut.state}
+      WHERE ${guard}
+      ON CONFLICT (epoch) DO UPDATE
+      SET sequence = excluded.sequence, cut_at = excluded.cut_at, clock_offset_ms = excluded.clock_offset_ms,
+          state = excluded.state
+      WHERE old.sequence <= excluded.sequence
+    ), cut_counts AS (
+      INSERT INTO ledger_counts AS old (epoch, deployment_id, minute, sequence, received, in_flight, sampled_out,
+                                        buffered, lost, not_eligible, dropped)
+      SELECT ${cut.epoch}::uuid, c.deployment_id, c.minute, ${cut.sequence}::bigint, c.received, c.in_flight,
+             c.sampled_out, c.buffered, c.lost, c.not_eligible, c.dropped
+      FROM unnest(
+        ${column(counts, (c) => c.deploymentId)}::int[],
+        ${column(counts, (c) => time(c.minuteMs))}::timestamptz[],
+        ${column(counts, (c) => c.received)}::bigint[],
+        ${column(counts, (c) => c.inFlight)}::bigint[],
+        ${column(counts, (c) => c.sampledOut)}::bigint[],
+        ${column(counts, (c) => c.buffered)}::bigint[],
+        ${column(counts, (c) => c.lost)}::bigint[],
+        ${column(counts, (c) => jsonText(c.notEligible))}::jsonb[],
+        ${column(counts, (c) => jsonText(c.dropped))}::jsonb[]
+      ) AS c(deployment_id, minute, received, in_flight, sampled_out, buffered, lost, not_eligible, dropped)
+      WHERE ${guard}
+      ON CONFLICT (epoch, deployment_id, minute) DO UPDATE
+      SET sequence = excluded.sequence, received = excluded.received, in_flight = excluded.in_flight,
+          sampled_out = excluded.sampled_out, buffered = excluded.buffered, lost = excluded.lost,
+          not_eligible = excluded.not_eligible, dropped = excluded.dropped
+      WHERE old.sequence <= excluded.sequence
+    )`;
+}

@@ -1,0 +1,151 @@
+import type { PrismaClient } from "./client.js";
+import type { LedgerReader } from "./groups.js";
+import { wholeMinutes } from "./minutes.js";
+import type { CandidateLedger, Ledger } from "./types.js";
+
+export function createLedgerReader(prisma: PrismaClient): LedgerReader {
+  return {
+    async read(deploymentId, range) {
+      const { from, to } = wholeMinutes(range);
+      const [row] = await prisma.$queryRaw<LedgerRow[]>`
+        WITH span AS (
+          SELECT ${deploymentId}::int AS deployment_id, ${from}::timestamptz AS "from", ${to}::timestamptz AS "to"
+        ), account AS (
+          SELECT l.* FROM ledger_counts l JOIN span s USING (deployment_id)
+          WHERE l.minute >= s."from" AND l.minute < s."to"
+        ), reason AS (
+          SELECT 'notEligible' AS term, key, value FROM account, jsonb_each_text(not_eligible)
+          UNION ALL
+          SELECT 'dropped', key, value FROM account, jsonb_each_text(dropped)
+        ), reasons AS (
+          SELECT term, key, sum(value::bigint) AS n FROM reason GROUP BY term, key
+        ), catalogued AS (
+          SELECT c.segment_id, c.captures FROM segment_counts c JOIN span s USING (deployment_id)
+          WHERE c.minute >= s."from" AND c.minute < s."to"
+        ), live AS (
+          SELECT DISTINCT ON (c.id) c.name, r.id AS run_id, r.opened_at
+          FROM candidates c JOIN runs r ON r.candidate_id = c.id JOIN span s ON s.deployment_id = c.deployment_id
+          WHERE r.kind = 'live' AND c.state = 'active'
+          ORDER BY c.id, r.id DESC
+        ), ended AS (
+          SELECT run_id, label, sum(n) AS n
+          FROM (
+            SELECT run_id, series, captured_minute, labels, counts FROM rollups
+            UNION ALL
+            SELECT run_id, series, captured_minute, labels, counts FROM rollup_deltas
+          ) AS part JOIN live USING (run_id), span s, unnest(labels, counts) AS cell(label, n)
+          WHERE series = 'dispositions' AND captured_minute >= s."from" AND captured_minute < s."to"
+          GROUP BY run_id, label
+        ), pending AS (
+          SELECT w.run_id, count(*) AS n
+          FROM span, work w JOIN live USING (run_id)
+          JOIN segments s ON s.id = w.segment_id
+          JOIN captures c ON c.day = s.day AND c.segment_id = s.id
+          WHERE w.state IN ('pending', 'leased') AND c."row" >= w.first_row AND c."row" < w.first_row + w.rows
+            AND c.received_at >= span."from" AND c.received_at < span."to"
+          GROUP BY w.run_id
+        ), share AS (
+          SELECT run_id,
+                 sum(c.captures) FILTER (WHERE assigned) AS assigned,
+                 sum(c.captures) FILTER (WHERE NOT assigned AND s.created_at < live.opened_at) AS not_assigned
+          FROM live, catalogued c JOIN segments s ON s.id = c.segment_id,
+               LATERAL (SELECT EXISTS (
+                 SELECT 1 FROM work w WHERE w.segment_id = s.id AND w.run_id = live.run_id
+               ) AS assigned) AS a
+          GROUP BY run_id
+        )
+        SELECT (SELECT jsonb_build_object(
+                 'received', coalesce(sum(received), 0), 'inFlight', coalesce(sum(in_flight), 0),
+                 'sampledOut', coalesce(sum(sampled_out), 0), 'lost', coalesce(sum(lost), 0),
+                 'buffered', coalesce(sum(buffered), 0)) FROM account) AS gateway,
+               (SELECT coalesce(jsonb_object_agg(key, n), '{}') FROM reasons
+                 WHERE term = 'notEligible') AS "notEligible",
+               (SELECT coalesce(jsonb_object_agg(key, n), '{}') FROM reasons WHERE term = 'dropped') AS dropped,
+               (SELECT coalesce(sum(captures), 0)::float8 FROM catalogued) AS captured,
+               (SELECT coalesce(jsonb_agg(jsonb_build_object(
+                 'name', name, 'assigned', coalesce(assigned, 0), 'notAssigned', coalesce(not_assigned, 0),
+                 'pending', coalesce(pending.n, 0),
+                 'ended', (SELECT coalesce(jsonb_object_agg(label, n), '{}') FROM ended
+                   WHERE ended.run_id = live.run_id)) ORDER BY name), '[]')
+                 FROM live LEFT JOIN share USING (run_id) LEFT JOIN pending USING (run_id)) AS runs`;
+      return ledgerOf(row!);
+    },
+  };
+}
+
+type Counts = Record<string, number>;
+
+interface RunRow {
+  name: string;
+  /** Captures in segments that have work for the run. */
+  assigned: number;
+  /** Captures in segments without, catalogued before the run was opened. */
+  notAssigned: number;
+  pending: number;
+  /** By label of the series `dispositions`. */
+  ended: Counts;
+}
+
+interface LedgerRow {
+  gateway: Pick<Ledger, "received" | "inFlight" | "sampledOut" | "lost" | "buffered">;
+  notEligible: Counts;
+  dropped: Counts;
+  captured: number;
+  runs: RunRow[];
+}
+
+/**
+ * Every term was counted where it happened; the sums must meet. `balanced` says that they do: for the deployment
+ * (`received` and what became of the requests, as the gateways counted them, with `captured` from the catalogue), and
+ * for each live run (the captures its work stands for, against the outcomes that the commits counted and the captures
+ * of works still open), where the captures of works and those never assigned make up the deployment's.
+ */
+function ledgerOf({ gateway, notEligible, dropped, captured, runs }: LedgerRow): Ledger {
+  const { received, inFlight, sampledOut, lost, buffered } = gateway;
+  const gone = inFlight + sampledOut + sum(notEligible) + sum(dropped) + lost + buffered;
+  let balanced = received === gone + captured;
+  const candidates: Ledger["candidates"] = {};
+  for (const run of runs) {
+    const terms = candidateLedger(run);
+    candidates[run.name] = terms;
+    balanced &&= sumOfTerms(terms) === run.assigned && run.assigned + run.notAssigned === captured;
+    if (run.notAssigned > 0) terms.notReplayed.not_assigned = run.notAssigned;
+  }
+  return { ...gateway, notEligible, dropped, captured, candidates, balanced };
+}
+
+function candidateLedger({ ended, pending }: RunRow): CandidateLedger {
+  return {
+    compared: ended.compared ?? 0,
+    candidateError: byReason(ended, "candidate_error:"),
+    notReplayed: byReason(ended, "not_replayed:"),
+    expired: ended.expired ?? 0,
+    dead: ended.dead ?? 0,
+    erased: ended.erased ?? 0,
+    pending,
+  };
+}
+
+function sumOfTerms({
+  compared,
+  candidateError,
+  notReplayed,
+  expired,
+  dead,
+  erased,
+  pending,
+}: CandidateLedger) {
+  return compared + sum(candidateError) + sum(notReplayed) + expired + dead + erased + pending;
+}
+
+function byReason(counts: Counts, prefix: string): Counts {
+  return Object.fromEntries(
+    Object.entries(counts)
+      .filter(([label]) => label.startsWith(prefix))
+      .map(([label, n]) => [label.slice(prefix.length), n]),
+  );
+}
+
+function sum(counts: Counts): number {
+  return Object.values(counts).reduce((total, n) => total + n, 0);
+}

@@ -1,0 +1,146 @@
+import type { OutputComparison } from "../compare/types.js";
+import type { PrismaClient } from "./client.js";
+import { Prisma } from "./generated/client.js";
+import type { Outcomes } from "./groups.js";
+import { column, jsonText, time } from "./sql.js";
+import type { FactRow, OutcomeRow, WorkCommit } from "./types.js";
+
+export function createOutcomes(prisma: PrismaClient): Outcomes {
+  return {
+    async commitWork(commit) {
+      const [row] = await prisma.$queryRaw<{ committed: boolean }[]>(commitStatement(commit));
+      return row?.committed === true ? "committed" : "lease_lost";
+    },
+  };
+}
+
+/** A part of an outcome, with the place of its outcome among the rows, from 1. */
+type Part<T> = T & { place: number };
+
+function partsOf<T extends object>(
+  rows: readonly OutcomeRow[],
+  pick: (row: OutcomeRow) => readonly T[],
+): Part<T>[] {
+  return rows.flatMap((row, i) => pick(row).map((part) => ({ ...part, place: i + 1 })));
+}
+
+/**
+ * `fence` locks the work and ends it; a stale lease yields no row, and all else hangs on that row. Diffs and counts
+ * come from `went_in` alone, so whatever was there before is neither written nor counted again.
+ */
+function commitStatement({ workId, lease, judgedAtMs, rows: given }: WorkCommit): Prisma.Sql {
+  // A capture that stands twice in a segment goes in once; its facts must not be counted twice.
+  const rows = [...new Map(given.map((row) => [row.captureId, row])).values()];
+  return Prisma.sql`
+    WITH fence AS (
+      UPDATE work SET state = 'done', lease_until = NULL, done_at = now(), error = NULL
+      WHERE id = ${workId} AND lease = ${lease} AND state = 'leased'
+      RETURNING id, run_id
+    ), given AS (
+      SELECT * FROM unnest(
+        ${column(rows, (r) => r.captureId)}::uuid[],
+        ${column(rows, (r) => time(r.capturedAtMs))}::timestamptz[],
+        ${column(rows, (r) => r.sample)}::text[],
+        ${column(rows, (r) => r.disposition)}::text[],
+        ${column(rows, (r) => r.reason)}::text[],
+        ${column(rows, (r) => r.result)}::text[],
+        ${column(rows, (r) => r.kind)}::text[],
+        ${column(rows, (r) => r.signature)}::text[],
+        ${column(rows, (r) => r.flip)}::bool[],
+        ${column(rows, (r) => r.primaryVersion)}::text[],
+        ${column(rows, (r) => r.primaryMs)}::float8[],
+        ${column(rows, (r) => r.candidateMs)}::float8[],
+        ${column(rows, (r) => r.controlMs)}::float8[],
+        ${column(rows, (r) => r.attempts)}::int[],
+        ${column(rows, (r) => r.maxAbs)}::float8[],
+        ${column(rows, (r) => r.maxRel)}::float8[],
+        ${column(rows, (r) => (r.details == null ? null : jsonText(r.details)))}::jsonb[]
+      ) WITH ORDINALITY AS g(capture_id, captured_at, sample, disposition, reason, result, kind, signature, flip,
+                             primary_version, primary_ms, candidate_ms, control_ms, attempts, max_abs, max_rel,
+                             details, place)
+    ), went_in AS (
+      INSERT INTO outcomes (day, run_id, capture_id, work_id, captured_at, judged_at, sample, disposition, reason,
+                            result, kind, signature, flip, primary_version, primary_ms, candidate_ms, control_ms,
+                            attempts, max_abs, max_rel, details)
+      SELECT (g.captured_at AT TIME ZONE 'UTC')::date, f.run_id, g.capture_id, f.id, g.captured_at,
+             ${time(judgedAtMs)}::timestamptz, g.sample, g.disposition, g.reason, g.result, g.kind, g.signature,
+             g.flip, g.primary_version, g.primary_ms, g.candidate_ms, g.control_ms, g.attempts, g.max_abs,
+             g.max_rel, g.details
+      FROM given g, fence f
+      ON CONFLICT DO NOTHING
+      RETURNING day, run_id, capture_id, work_id, captured_at, judged_at, primary_version
+    ), kept AS MATERIALIZED (
+      SELECT w.*, g.place FROM went_in w JOIN given g USING (capture_id)
+    ), diffs AS (${insertDiffs(partsOf(rows, (row) => row.outputs))}
+    ), deltas AS (${insertDeltas(partsOf(rows, (row) => row.facts))}
+    )
+    SELECT EXISTS (SELECT 1 FROM fence)
+        OR EXISTS (SELECT 1 FROM work WHERE id = ${workId} AND lease = ${lease} AND state = 'done') AS committed`;
+}
+
+function insertDiffs(outputs: readonly Part<OutputComparison>[]): Prisma.Sql {
+  return Prisma.sql`
+      INSERT INTO output_diffs (day, run_id, capture_id, output, result, kind, datatype, shape, elements, mismatches,
+                                max_abs, max_rel, mean_abs, rmse, cosine, non_finite_primary, non_finite_candidate,
+                                flip, decision_from, decision_to, details)
+      SELECT k.day, k.run_id, k.capture_id, o.output, o.result, o.kind, o.datatype, o.shape::bigint[], o.elements,
+             o.mismatches, o.max_abs, o.max_rel, o.mean_abs, o.rmse, o.cosine, o.non_finite_primary,
+             o.non_finite_candidate, o.flip, o.decision_from, o.decision_to, o.details
+      FROM unnest(
+        ${column(outputs, (o) => o.place)}::bigint[],
+        ${column(outputs, (o) => o.output)}::text[],
+        ${column(outputs, (o) => o.result)}::text[],
+        ${column(outputs, (o) => o.kind)}::text[],
+        ${column(outputs, (o) => o.datatype)}::text[],
+        ${column(outputs, (o) => shapeLiteral(o.shape))}::text[],
+        ${column(outputs, (o) => o.elements)}::bigint[],
+        ${column(outputs, (o) => o.mismatches)}::bigint[],
+        ${column(outputs, (o) => o.maxAbs)}::float8[],
+        ${column(outputs, (o) => o.maxRel)}::float8[],
+        ${column(outputs, (o) => o.meanAbs)}::float8[],
+        ${column(outputs, (o) => o.rmse)}::float8[],
+        ${column(outputs, (o) => o.cosine)}::float8[],
+        ${column(outputs, (o) => o.nonFinitePrimary)}::bigint[],
+        ${column(outputs, (o) => o.nonFiniteCandidate)}::bigint[],
+        ${column(outputs, (o) => o.decision?.flip)}::bool[],
+        ${column(outputs, (o) => o.decision?.from)}::text[],
+        ${column(outputs, (o) => o.decision?.to)}::text[],
+        ${column(outputs, diffDetails)}::jsonb[]
+      ) AS o(place, output, result, kind, datatype, shape, elements, mismatches, max_abs, max_rel, mean_abs, rmse,
+             cosine, non_finite_primary, non_finite_candidate, flip, decision_from, decision_to, details)
+      JOIN kept k ON k.place = o.place
+      ON CONFLICT DO NOTHING`;
+}
+
+function insertDeltas(facts: readonly Part<FactRow>[]): Prisma.Sql {
+  return Prisma.sql`
+      INSERT INTO rollup_deltas (work_id, run_id, captured_minute, judged_minute, primary_version, series, labels,
+                                 counts, max)
+      SELECT work_id, run_id, captured_minute, judged_minute, primary_version, series,
+             array_agg(label), array_agg(n), max(max)
+      FROM (
+        SELECT k.work_id, k.run_id, date_trunc('minute', k.captured_at) AS captured_minute,
+               date_trunc('minute', k.judged_at) AS judged_minute, k.primary_version, f.series, f.label,
+               count(*) AS n, max(f.value) AS max
+        FROM unnest(
+          ${column(facts, (f) => f.place)}::bigint[],
+          ${column(facts, (f) => f.series)}::text[],
+          ${column(facts, (f) => f.label)}::text[],
+          ${column(facts, (f) => f.value)}::float8[]
+        ) AS f(place, series, label, value)
+        JOIN kept k ON k.place = f.place
+        GROUP BY 1, 2, 3, 4, 5, 6, 7
+      ) AS cell
+      GROUP BY 1, 2, 3, 4, 5, 6`;
+}
+
+// A dimension may be any number when another is 0: no element contradicts it.
+function shapeLiteral(shape: readonly number[]): string {
+  return `{${shape.map((dim) => BigInt(Math.min(dim, Number.MAX_SAFE_INTEGER)))}}`;
+}
+
+/** What is shown of one output but never searched. */
+function diffDetails(o: OutputComparison): string {
+  const { worst, candidateDatatype, candidateShape, differences } = o;
+  return jsonText({ worst, candidateDatatype, candidateShape, differences });
+}

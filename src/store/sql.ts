@@ -1,0 +1,44 @@
+/** How values travel into SQL: the one place that knows what text, jsonb and Prisma's raw parameters refuse. */
+import type { Prisma } from "./generated/client.js";
+
+type Value = string | number | bigint | boolean | null | undefined;
+
+/**
+ * One column of a bulk write, for UNNEST. Every value travels as text and is cast to the column's type in SQL,
+ * because Prisma turns a raw parameter NaN or Infinity into NULL without a word.
+ */
+export function column<Row>(rows: readonly Row[], pick: (row: Row) => Value): (string | null)[] {
+  return rows.map((row) => {
+    const value = pick(row);
+    return value == null ? null : cleanText(String(value));
+  });
+}
+
+/** Unix milliseconds as a literal of timestamptz. */
+export function time(atMs: number): string {
+  return new Date(atMs).toISOString();
+}
+
+/** Text that Postgres takes: it refuses NUL, which becomes U+FFFD, as lone surrogates do on the wire. */
+export function cleanText(text: string): string {
+  return text.replaceAll("\0", "\ufffd");
+}
+
+// In JSON text NUL and lone surrogates are escapes; an even number of backslashes before belongs to the string.
+const refusedEscape = /(?<!\\)((?:\\\\)*)\\u(?:0000|d[89a-f][0-9a-f]{2})/g;
+
+/**
+ * JSON that jsonb takes and that loses nothing: non-finite numbers and bigints as strings, and in strings and keys
+ * U+FFFD for what jsonb refuses. `undefined` is `null`.
+ */
+export function jsonText(value: unknown): string {
+  const text = JSON.stringify(value ?? null, (_key, part: unknown) =>
+    typeof part === "bigint" || (typeof part === "number" && !Number.isFinite(part)) ? String(part) : part,
+  );
+  return text.includes("\\u") ? text.replace(refusedEscape, "$1\\ufffd") : text;
+}
+
+/** The same for Prisma's own queries. For objects and arrays: Prisma has its own words for JSON's null. */
+export function jsonInput(value: unknown): Prisma.InputJsonValue {
+  return JSON.parse(jsonText(value)) as Prisma.InputJsonValue;
+}

@@ -1,0 +1,129 @@
+import type { Endpoint } from "../upstream/endpoint.js";
+import type { PrismaClient } from "./client.js";
+import type { WorkStore } from "./groups.js";
+import { cleanText } from "./sql.js";
+import type { LeasedWork, RunKind } from "./types.js";
+
+/** The life of a work: pending → leased → done, dead, or pending again. Time is Postgres' own. */
+export function createWorkStore(prisma: PrismaClient): WorkStore {
+  return {
+    async lease(workId, by, leaseMs) {
+      const rows = await prisma.$queryRaw<LeaseRow[]>`
+        WITH taken AS (
+          UPDATE work SET state = 'leased', lease = lease + 1, leased_by = ${cleanText(by)},
+                          lease_until = now() + ${leaseMs}::float8 * interval '1 millisecond',
+                          stalls = stalls + (state = 'leased')::int
+          WHERE id = ${workId} AND (state = 'pending' OR (state = 'leased' AND lease_until < now()))
+          RETURNING id, lease, stalls, segment_id, run_id, first_row, rows
+        )
+        SELECT t.id, t.lease, t.stalls, t.first_row AS "firstRow", t.rows, r.id AS "runId", r.kind AS "runKind",
+               d.id AS "deploymentId", d.name AS "deploymentName", d.control, c.name AS "candidateName",
+               v.url, v.model, v.version, v.headers, v.sha256, p.body AS policy,
+               s.id AS "segmentId", s.blob_key AS "blobKey", s.sha256 AS "segmentSha256",
+               s.deployment_id AS "segmentDeploymentId"
+        FROM taken t
+        JOIN segments s ON s.id = t.segment_id
+        JOIN runs r ON r.id = t.run_id
+        JOIN deployments d ON d.id = r.deployment_id
+        JOIN candidates c ON c.id = r.candidate_id
+        JOIN model_versions v ON v.id = r.model_version_id
+        JOIN policies p ON p.id = r.policy_id`;
+      return rows[0] ? leasedWork(rows[0]) : null;
+    },
+
+    async extend(workId, lease, leaseMs) {
+      const extended = await prisma.$executeRaw`
+        UPDATE work SET lease_until = now() + ${leaseMs}::float8 * interval '1 millisecond'
+        WHERE id = ${workId} AND lease = ${lease} AND state = 'leased'`;
+      return extended === 1;
+    },
+
+    async release(workId, lease) {
+      const released = await prisma.work.updateMany({
+        where: { id: workId, lease, state: "leased" },
+        data: { state: "pending", leaseUntil: null, leasedBy: null, enqueuedAt: null },
+      });
+      return released.count === 1;
+    },
+
+    async markDead(workId, lease, error) {
+      const [row] = await prisma.$queryRaw<{ dead: boolean }[]>`
+        WITH fence AS (
+          UPDATE work SET state = 'dead', lease_until = NULL, done_at = now(), error = ${cleanText(error)}
+          WHERE id = ${workId} AND lease = ${lease} AND state = 'leased'
+          RETURNING id, run_id, segment_id, first_row, rows
+        ), went_in AS (
+          INSERT INTO outcomes (day, run_id, capture_id, work_id, captured_at, judged_at, sample, disposition,
+                                primary_version, primary_ms, attempts)
+          SELECT c.day, f.run_id, c.id, f.id, c.received_at, now(), c.sample, 'dead', c.primary_version,
+                 c.primary_ms, 0
+          FROM fence f
+          JOIN segments s ON s.id = f.segment_id
+          JOIN captures c ON c.day = s.day AND c.segment_id = s.id
+          WHERE c."row" >= f.first_row AND c."row" < f.first_row + f.rows
+          ON CONFLICT DO NOTHING
+          RETURNING run_id, work_id, captured_at, judged_at, primary_version
+        ), deltas AS (
+          INSERT INTO rollup_deltas (work_id, run_id, captured_minute, judged_minute, primary_version, series,
+                                     labels, counts)
+          SELECT work_id, run_id, date_trunc('minute', captured_at), date_trunc('minute', judged_at),
+                 primary_version, 'dispositions', ARRAY['dead'], ARRAY[count(*)]
+          FROM went_in
+          GROUP BY 1, 2, 3, 4, 5
+        )
+        SELECT EXISTS (SELECT 1 FROM fence) AS dead`;
+      return row?.dead === true;
+    },
+
+    async dueForQueue({ limit, olderThanMs }) {
+      const rows = await prisma.$queryRaw<{ id: bigint }[]>`
+        WITH due AS (
+          SELECT id FROM work
+          WHERE state IN ('pending', 'leased')
+            AND (state = 'pending' OR lease_until < now())
+            AND (enqueued_at IS NULL OR enqueued_at < now() - ${olderThanMs}::float8 * interval '1 millisecond'
+                 OR (state = 'leased' AND enqueued_at < lease_until))
+          ORDER BY id
+          LIMIT ${limit}
+          FOR UPDATE SKIP LOCKED
+        )
+        UPDATE work SET enqueued_at = now() FROM due WHERE work.id = due.id
+        RETURNING work.id`;
+      return rows.map((row) => row.id).sort((a, b) => (a < b ? -1 : 1));
+    },
+  };
+}
+
+interface LeaseRow {
+  id: bigint;
+  lease: number;
+  stalls: number;
+  firstRow: number;
+  rows: number;
+  runId: number;
+  runKind: RunKind;
+  deploymentId: number;
+  deploymentName: string;
+  control: Endpoint | null;
+  candidateName: string;
+  url: string;
+  model: string;
+  version: string | null;
+  headers: Record<string, string>;
+  sha256: string | null;
+  policy: unknown;
+  segmentId: string;
+  blobKey: string;
+  segmentSha256: string;
+  segmentDeploymentId: number;
+}
+
+function leasedWork(row: LeaseRow): LeasedWork {
+  const { url, model, version, headers, segmentId, blobKey, segmentSha256, segmentDeploymentId, ...rest } =
+    row;
+  return {
+    ...rest,
+    endpoint: { url, model, version, headers },
+    segment: { id: segmentId, blobKey, sha256: segmentSha256, deploymentId: segmentDeploymentId },
+  };
+}
