@@ -473,12 +473,14 @@ export type AlertPage = z.infer<typeof alertPage>;
 
 // ── queries ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
+/** The end of the year 9999: what lies beyond has no plain ISO 8601 form. */
+const momentMax = 253_402_300_799_999;
 /** Unix milliseconds, or an ISO 8601 date and time. */
 const momentInput = z
   .string()
   .transform((text, context) => {
     const at = /^\d{1,15}$/.test(text) ? Number(text) : Date.parse(text);
-    if (Number.isFinite(at)) return at;
+    if (at >= 0 && at <= momentMax) return at;
     context.addIssue({ code: "custom", message: "must be Unix milliseconds or an ISO 8601 date and time" });
     return z.NEVER;
   })

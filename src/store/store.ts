@@ -1,5 +1,7 @@
+import { type Alerts, createAlerts } from "./alerts.js";
 import { createCatalogue } from "./catalogue.js";
 import { createPrisma } from "./client.js";
+import { type Comparisons, createComparisons } from "./comparisons.js";
 import type { Catalogue, LedgerReader, Outcomes, Registry, Rollups, WorkStore } from "./groups.js";
 import { createLedgerReader } from "./ledger.js";
 import { createOutcomes } from "./outcomes.js";
@@ -15,6 +17,8 @@ export interface Store {
   outcomes: Outcomes;
   rollups: Rollups;
   ledger: LedgerReader;
+  comparisons: Comparisons;
+  alerts: Alerts;
   close(): Promise<void>;
 }
 
@@ -32,6 +36,8 @@ export function createStore(databaseUrl: string, options: { poolMax?: number } =
     outcomes: createOutcomes(prisma),
     rollups: createRollups(prisma),
     ledger: createLedgerReader(prisma),
+    comparisons: createComparisons(prisma),
+    alerts: createAlerts(prisma),
     close: () => prisma.$disconnect(),
   };
 }

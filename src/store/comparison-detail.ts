@@ -1,0 +1,72 @@
+import { type ComparisonId, dayOf, timeOfId } from "../ids.js";
+import type { PrismaClient } from "./client.js";
+import { type ComparisonColumns, comparisonColumns, comparisonRowOf } from "./comparison-columns.js";
+import type { ComparisonFull, OutputRow } from "./comparisons.js";
+import type { OutputDiffModel } from "./generated/models/OutputDiff.js";
+
+type DetailRow = ComparisonColumns & {
+  deployment: string;
+  candidate: string;
+  details: unknown;
+  transport: string | null;
+  status: number;
+  requestBytes: number;
+  responseBytes: number;
+  tags: Record<string, string>;
+  row: number;
+  blobKey: string | null;
+  sha256: string;
+};
+
+/** One comparison with all that is kept of it, found by its key in one day's partition; null when there is none. */
+export async function readComparison(prisma: PrismaClient, id: ComparisonId): Promise<ComparisonFull | null> {
+  const day = dayOf(timeOfId(id.captureId));
+  const [found] = await prisma.$queryRaw<DetailRow[]>`
+    SELECT ${comparisonColumns}, o.details, d.name AS deployment, c.name AS candidate,
+      k.transport, k.status, k.request_bytes AS "requestBytes", k.response_bytes AS "responseBytes", k.tags, k.row,
+      s.blob_key AS "blobKey", s.sha256
+    FROM outcomes o
+    JOIN runs r ON r.id = o.run_id
+    JOIN candidates c ON c.id = r.candidate_id
+    JOIN deployments d ON d.id = r.deployment_id
+    LEFT JOIN captures k ON k.day = o.day AND k.id = o.capture_id
+    LEFT JOIN segments s ON s.id = k.segment_id
+    WHERE o.day = ${day}::date AND o.run_id = ${id.runId} AND o.capture_id = ${id.captureId}::uuid`;
+  if (!found) return null;
+  const outputs = await prisma.outputDiff.findMany({
+    where: { day: new Date(day), runId: id.runId, captureId: id.captureId },
+    orderBy: { output: "asc" },
+  });
+  const { transport, status, requestBytes, responseBytes, tags, row, blobKey, sha256, ...rest } = found;
+  return {
+    ...comparisonRowOf(rest),
+    capture:
+      transport === null || blobKey === null
+        ? null
+        : { transport, status, requestBytes, responseBytes, tags, location: { blobKey, sha256, row } },
+    outputs: outputs.map(outputRowOf),
+  };
+}
+
+function outputRowOf(row: OutputDiffModel): OutputRow {
+  return {
+    output: row.output,
+    result: row.result as OutputRow["result"],
+    kind: row.kind as OutputRow["kind"],
+    datatype: row.datatype as OutputRow["datatype"],
+    shape: row.shape.map(Number),
+    elements: Number(row.elements),
+    mismatches: Number(row.mismatches),
+    maxAbs: row.maxAbs,
+    maxRel: row.maxRel,
+    meanAbs: row.meanAbs,
+    rmse: row.rmse,
+    cosine: row.cosine,
+    nonFinitePrimary: Number(row.nonFinitePrimary),
+    nonFiniteCandidate: Number(row.nonFiniteCandidate),
+    flip: row.flip,
+    decisionFrom: row.decisionFrom,
+    decisionTo: row.decisionTo,
+    details: (row.details ?? {}) as OutputRow["details"],
+  };
+}
