@@ -37,8 +37,11 @@ export function createRedisDriver(redisUrl: string, log: Logger): Driver {
         streams: { events: { maxLen: 100 } },
       });
       queue.on("error", onError);
+      // Without this, an unreachable Redis would be waited for, and the reason never told.
+      const firstError = new Promise<never>((_, reject) => queue.once("error", reject));
+      firstError.catch(() => {});
       return {
-        queue: queue.waitUntilReady().then(async () => {
+        queue: Promise.race([queue.waitUntilReady(), firstError]).then(async () => {
           await checkEviction(await (await queue.getBackend().client).info());
           return queue;
         }),
