@@ -1,9 +1,10 @@
+import type { Fact } from "../compare/facts.js";
 import type { OutputComparison } from "../compare/types.js";
 import type { PrismaClient } from "./client.js";
 import { Prisma } from "./generated/client.js";
 import type { Outcomes } from "./groups.js";
 import { column, jsonText, time } from "./sql.js";
-import type { FactRow, OutcomeRow, WorkCommit } from "./types.js";
+import type { OutcomeRow, WorkCommit } from "./types.js";
 
 export function createOutcomes(prisma: PrismaClient): Outcomes {
   return {
@@ -112,7 +113,7 @@ function insertDiffs(outputs: readonly Part<OutputComparison>[]): Prisma.Sql {
       ON CONFLICT DO NOTHING`;
 }
 
-function insertDeltas(facts: readonly Part<FactRow>[]): Prisma.Sql {
+function insertDeltas(facts: readonly Part<Fact>[]): Prisma.Sql {
   return Prisma.sql`
       INSERT INTO rollup_deltas (work_id, run_id, captured_minute, judged_minute, primary_version, series, labels,
                                  counts, max)

@@ -3,9 +3,9 @@
  * only grow are numbers, and a work's id is a bigint.
  */
 import type { Sample } from "../capture/capture.js";
+import type { Disposition, Fact } from "../compare/facts.js";
 import type { OutputComparison, Result } from "../compare/types.js";
 import type { Endpoint } from "../upstream/endpoint.js";
-import type { FailureKind } from "../upstream/observation.js";
 
 /** A span of time, `from` included, `to` not; null: unbounded. Read by whole minutes, widened to their bounds. */
 export interface TimeRange {
@@ -211,14 +211,7 @@ export interface LeasedWork {
 
 // --- outcomes ------------------------------------------------------------------------------------------------
 
-export type Disposition = "compared" | "candidate_error" | "not_replayed" | "expired" | "dead" | "erased";
-
-/** One thing to be counted of an outcome: a word of a counter, or a bucket of a sketch with the value it holds. */
-export interface FactRow {
-  series: string;
-  label: string;
-  value?: number;
-}
+export type { Disposition };
 
 /** How one capture ended in one run. Numbers may be NaN or infinite; Postgres keeps them. */
 export interface OutcomeRow {
@@ -228,7 +221,7 @@ export interface OutcomeRow {
   sample: Sample;
   disposition: Disposition;
   /** Failure kind of a candidate_error, reason of a not_replayed. */
-  reason: FailureKind | string | null;
+  reason: string | null;
   result: Result | null;
   kind: string | null;
   signature: string | null;
@@ -245,7 +238,7 @@ export interface OutcomeRow {
   /** Anything more to show of it, as JSON. */
   details: unknown;
   outputs: readonly OutputComparison[];
-  facts: readonly FactRow[];
+  facts: readonly Fact[];
 }
 
 export interface WorkCommit {
