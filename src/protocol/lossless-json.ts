@@ -1,12 +1,10 @@
 import { described, excerptOf, ProtocolError, quoted } from "./error.js";
 
 /** Arrays and objects may nest this deep: a tensor of rank 64 and what stands around it. */
-export const depthMax = 80;
+const depthMax = 80;
 
 interface Cursor {
   readonly text: string;
-  /** Sticky: matches at its `lastIndex` only. */
-  readonly numberForm: RegExp;
   at: number;
 }
 
@@ -25,7 +23,7 @@ const literals: readonly (readonly [string, unknown])[] = [
  * overflow float64. Nesting beyond {@link depthMax} is refused too, so the recursion is bounded.
  */
 export function parseLosslessJson(text: string): unknown {
-  const cursor: Cursor = { text, numberForm: /-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?/y, at: 0 };
+  const cursor: Cursor = { text, at: 0 };
   const value = parseValue(cursor, 0);
   skipSpace(cursor);
   if (cursor.at < text.length) throw unexpected(cursor, "the end");
@@ -105,19 +103,44 @@ function parseString(cursor: Cursor): string {
   }
 }
 
+/** undefined when what stands here does not begin as a number. */
 function parseNumber(cursor: Cursor): number | bigint | undefined {
-  cursor.numberForm.lastIndex = cursor.at;
-  const match = cursor.numberForm.exec(cursor.text);
-  if (match === null) return undefined;
-  const [literal, fraction, exponent] = match;
+  const { text, at: start } = cursor;
+  const first = text.charCodeAt(start) === 45 ? start + 1 : start;
+  const integerEnd = text.charCodeAt(first) === 48 ? first + 1 : digitsEnd(text, first);
+  if (integerEnd === first) return undefined;
+  const end = exponentEnd(text, fractionEnd(text, integerEnd));
+  const literal = text.slice(start, end);
   const value = Number(literal);
   // Also bounds the digits of a bigint: its cost grows faster than its length.
   if (!Number.isFinite(value)) {
-    throw new ProtocolError(`JSON has a number beyond float64 at character ${cursor.at}`, excerptOf(literal));
+    throw new ProtocolError(`JSON has a number beyond float64 at character ${start}`, excerptOf(literal));
   }
-  cursor.at += literal.length;
-  const isInteger = fraction === undefined && exponent === undefined;
-  return isInteger && !Number.isSafeInteger(value) ? BigInt(literal) : value;
+  cursor.at = end;
+  return end === integerEnd && !Number.isSafeInteger(value) ? BigInt(literal) : value;
+}
+
+function digitsEnd(text: string, start: number): number {
+  let at = start;
+  let code = text.charCodeAt(at);
+  while (code >= 48 && code <= 57) code = text.charCodeAt(++at);
+  return at;
+}
+
+/** The end of a fraction at `start`; `start` itself where none stands. */
+function fractionEnd(text: string, start: number): number {
+  if (text.charCodeAt(start) !== 46) return start;
+  const end = digitsEnd(text, start + 1);
+  return end === start + 1 ? start : end;
+}
+
+/** The end of an exponent at `start`; `start` itself where none stands. */
+function exponentEnd(text: string, start: number): number {
+  if ((text.charCodeAt(start) | 32) !== 101) return start;
+  const sign = text.charCodeAt(start + 1);
+  const digits = sign === 43 || sign === 45 ? start + 2 : start + 1;
+  const end = digitsEnd(text, digits);
+  return end === digits ? start : end;
 }
 
 function parseLiteral(cursor: Cursor): unknown {
