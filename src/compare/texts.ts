@@ -1,8 +1,9 @@
+import { ProtocolError } from "../protocol/error.js";
 import { parseJson } from "../protocol/json.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { bytesElements } from "../tensor/view.js";
 import { worstMax } from "./kernel.js";
-import { differencesMax, differencesOf } from "./structure.js";
+import { differencesMax, differencesOf, isSameJson } from "./structure.js";
 import type { StructuralDifference } from "./types.js";
 
 /** What comparing two BYTES tensors came to. */
@@ -27,31 +28,24 @@ export function compareTexts(primary: Tensor, candidate: Tensor, asJson: boolean
   expected.forEach((element, index) => {
     const other = actual[index]!;
     if (Buffer.compare(element, other) === 0) return;
-    const found = asJson ? jsonDifferences(element, other) : null;
-    if (found?.length === 0) return;
+    const documents = asJson ? parsedPair(element, other) : null;
+    if (documents && isSameJson(...documents)) return;
     mismatches++;
     if (worst.length < worstMax) worst.push(index);
-    for (const difference of found ?? []) {
-      if (differences.length < differencesMax) {
-        differences.push(expected.length === 1 ? difference : atElement(difference, index));
-      }
-    }
+    if (documents === null || differences.length >= differencesMax) return;
+    const found = differencesOf(...documents);
+    differences.push(...(expected.length === 1 ? found : found.map((one) => atElement(one, index))));
   });
-  return { mismatches, worst, differences };
+  return { mismatches, worst, differences: differences.slice(0, differencesMax) };
 }
 
 /** null: at least one of the two is not JSON. */
-function jsonDifferences(primary: Uint8Array, candidate: Uint8Array): StructuralDifference[] | null {
-  const expected = parsed(primary);
-  const actual = parsed(candidate);
-  return expected && actual ? differencesOf(expected.value, actual.value) : null;
-}
-
-function parsed(element: Uint8Array): { value: unknown } | null {
+function parsedPair(primary: Uint8Array, candidate: Uint8Array): [unknown, unknown] | null {
   try {
-    return { value: parseJson(element) };
-  } catch {
-    return null;
+    return [parseJson(primary), parseJson(candidate)];
+  } catch (error) {
+    if (error instanceof ProtocolError) return null;
+    throw error;
   }
 }
 

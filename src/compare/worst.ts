@@ -1,8 +1,8 @@
 import { type WorstAt, worstMax } from "./kernel.js";
 
-/** Collects the worst elements of a pass that goes by ascending index. */
+/** Collects the worst elements of a pass. */
 export interface WorstList {
-  /** Finite errors up to this cannot enter the list any more. */
+  /** Errors up to this, of elements further on, cannot enter the list any more. */
   readonly floor: number;
   offer(index: number, absError: number): void;
   /** Worst first; among equals, lowest index first. */
@@ -17,20 +17,21 @@ export function createWorstList(): WorstList {
       return floor;
     },
     offer(index, absError) {
-      const rank = rankOf(absError);
+      const element = { index, absError };
       let at = list.length;
-      while (at > 0 && rankOf(list[at - 1]!.absError) < rank) at--;
+      while (at > 0 && isWorse(element, list[at - 1]!)) at--;
       if (at === worstMax) return;
-      list.splice(at, 0, { index, absError });
+      list.splice(at, 0, element);
       if (list.length > worstMax) list.pop();
-      if (list.length === worstMax) floor = rankOf(list[worstMax - 1]!.absError);
+      if (list.length < worstMax) return;
+      const last = list[worstMax - 1]!.absError;
+      floor = Number.isNaN(last) ? Infinity : last;
     },
     toArray: () => list,
   };
 }
 
-/** Orders errors with NaN beyond Infinity. */
-function rankOf(absError: number): number {
-  if (Number.isNaN(absError)) return Infinity;
-  return absError === Infinity ? Number.MAX_VALUE : absError;
+function isWorse(a: WorstAt, b: WorstAt): boolean {
+  if (Object.is(a.absError, b.absError)) return a.index < b.index;
+  return Number.isNaN(a.absError) || a.absError > b.absError;
 }

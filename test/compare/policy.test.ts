@@ -1,0 +1,118 @@
+import { describe, expect, test } from "vitest";
+import { defaultPolicy, ignoredBecause, parsePolicy, policyFor } from "../../src/compare/policy.js";
+import { UnderstudyError } from "../../src/errors.js";
+
+function messageFor(body: unknown): string {
+  try {
+    parsePolicy(body);
+  } catch (error) {
+    expect(error).toBeInstanceOf(UnderstudyError);
+    expect((error as UnderstudyError).code).toBe("invalid_request");
+    return (error as UnderstudyError).message;
+  }
+  throw new Error("the policy was accepted");
+}
+
+describe("parsePolicy", () => {
+  test("fills in the tolerances that the tools themselves have", () => {
+    const { outputs } = parsePolicy({
+      outputs: { a: { rule: "numpy" }, b: { rule: "polygraphy" }, "*": { rule: "exact" } },
+    });
+    expect(outputs).toEqual({
+      a: { rule: "numpy", atol: 1e-8, rtol: 1e-5 },
+      b: { rule: "polygraphy", atol: 1e-5, rtol: 1e-5 },
+      "*": { rule: "exact" },
+    });
+  });
+
+  test("reads again what it gave", () => {
+    const policy = parsePolicy({
+      outputs: {
+        scores: {
+          rule: "numpy",
+          atol: 0.01,
+          mismatchFraction: 0.001,
+          equalNan: true,
+          decision: { type: "topk", k: 5, ordered: true },
+          ignore: { reason: "being retrained", until: "2027-01-31" },
+        },
+        text: { rule: "json", ignore: { reason: "free text", until: "2027-01-31T12:00:00+01:00" } },
+      },
+      parameters: "fail",
+    });
+    expect(parsePolicy(JSON.parse(JSON.stringify(policy)))).toEqual(policy);
+    expect(parsePolicy(defaultPolicy)).toEqual(defaultPolicy);
+  });
+
+  test.each([
+    [null, "policy: "],
+    [{}, "outputs: "],
+    [{ outputs: {}, parameter: "fail" }, "policy: Unrecognized key"],
+    [{ outputs: {}, parameters: "warn" }, "parameters: must be report or fail"],
+    [{ outputs: { y: {} } }, 'outputs.y.rule: must have a "rule" of numpy, polygraphy, exact, bytes or json'],
+    [{ outputs: { y: { rule: "close" } } }, "outputs.y.rule: must have"],
+    [{ outputs: { y: { rule: "numpy", atol: -1 } } }, "outputs.y.atol: must be 0 or more"],
+    [{ outputs: { y: { rule: "numpy", atol: "1" } } }, "outputs.y.atol: must be a number"],
+    [{ outputs: { y: { rule: "numpy", rtol: NaN } } }, "outputs.y.rtol: must be a number"],
+    [{ outputs: { y: { rule: "numpy", rtol: Infinity } } }, "outputs.y.rtol: "],
+    [{ outputs: { y: { rule: "exact", atol: 0.1 } } }, 'outputs.y: Unrecognized key: "atol"'],
+    [{ outputs: { y: { rule: "numpy", tol: 0.1 } } }, 'outputs.y: Unrecognized key: "tol"'],
+    [
+      { outputs: { y: { rule: "exact", mismatchFraction: 2 } } },
+      "outputs.y.mismatchFraction: must be at most 1",
+    ],
+    [{ outputs: { y: { rule: "exact", decision: { type: "topk" } } } }, "outputs.y.decision.k: "],
+    [
+      { outputs: { y: { rule: "exact", decision: { type: "topk", k: 0 } } } },
+      "outputs.y.decision.k: must be at least 1",
+    ],
+    [{ outputs: { y: { rule: "exact", decision: { type: "vote" } } } }, "outputs.y.decision.type: must have"],
+    [{ outputs: { y: { rule: "exact", ignore: {} } } }, "outputs.y.ignore.reason: must say why"],
+    [{ outputs: { y: { rule: "exact", ignore: { reason: " " } } } }, "outputs.y.ignore.reason: must say why"],
+    [
+      { outputs: { y: { rule: "exact", ignore: { reason: "x", until: "tomorrow" } } } },
+      "outputs.y.ignore.until: must be a date",
+    ],
+  ])("refuses %j, naming the place", (body, message) => {
+    expect(messageFor(body)).toContain(message);
+  });
+
+  test("names every fault at once", () => {
+    const message = messageFor({
+      outputs: { a: { rule: "numpy", atol: -1 }, b: { rule: "numpy", rtol: -1 } },
+    });
+    expect(message).toContain("outputs.a.atol");
+    expect(message).toContain("outputs.b.rtol");
+  });
+});
+
+describe("policyFor", () => {
+  const policy = parsePolicy({ outputs: { a: { rule: "exact" }, "*": { rule: "bytes" } } });
+
+  test.each([
+    ["a", "exact"],
+    ["b", "bytes"],
+    ["toString", "bytes"],
+    ["__proto__", "bytes"],
+  ])("judges %s by %s", (output, rule) => {
+    expect(policyFor(policy, output).rule).toBe(rule);
+  });
+
+  test("falls back to the default", () => {
+    expect(policyFor({ outputs: {} }, "a")).toEqual(defaultPolicy.outputs["*"]);
+  });
+});
+
+describe("ignoredBecause", () => {
+  const at = Date.parse("2027-01-31T00:00:00Z");
+  test.each([
+    [undefined, at, null],
+    [{ reason: "noise" }, at, "noise"],
+    [{ reason: "noise", until: "2027-01-31" }, at - 1, "noise"],
+    [{ reason: "noise", until: "2027-01-31" }, at, null],
+    [{ reason: "noise", until: "2027-01-31T01:00:00+01:00" }, at, null],
+    [{ reason: "noise", until: "2027-01-31T01:00:00+01:00" }, at - 1, "noise"],
+  ])("%j at %i is %j", (ignore, nowMs, expected) => {
+    expect(ignoredBecause({ rule: "exact", ignore }, nowMs)).toBe(expected);
+  });
+});
