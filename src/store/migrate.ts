@@ -1,12 +1,12 @@
 import { readFile } from "node:fs/promises";
 import { Client } from "pg";
-import { messageOf, UnderstudyError } from "../errors.js";
+import { UnderstudyError } from "../errors.js";
 import type { Logger } from "../log.js";
 import { migrationsDir, schemaFile } from "../paths.js";
 import { createPrisma } from "./client.js";
 import { readMigrations } from "./migrations.js";
 import { ensurePartitions } from "./partitions.js";
-import { inSchemaTransaction, unreachable } from "./schema-connection.js";
+import { inSchemaTransaction, reasonOf, unreachable } from "./schema-connection.js";
 
 /** How many days ahead of today have partitions of their own. */
 export const partitionDaysAhead = 7;
@@ -44,7 +44,7 @@ export async function migrate(
     }
   } catch (error) {
     if (error instanceof UnderstudyError) throw error;
-    throw new UnderstudyError("migration_failed", `The migration failed: ${messageOf(error)}`, {
+    throw new UnderstudyError("migration_failed", `The migration failed: ${reasonOf(error)}`, {
       hint: "The database is as it was before. Correct the cause and run `understudy migrate` again.",
       cause: error,
     });

@@ -104,7 +104,8 @@ export function unreachable(databaseUrl: string, cause: unknown): UnderstudyErro
   );
 }
 
-function reasonOf(cause: unknown): string {
+/** What Postgres itself said, which Prisma's adapter keeps behind a name of its own for the fault. */
+export function reasonOf(cause: unknown): string {
   const inner = cause instanceof Error && cause.cause !== undefined ? cause.cause : cause;
   if (typeof inner === "object" && inner !== null && "originalMessage" in inner)
     return String(inner.originalMessage);
