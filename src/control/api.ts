@@ -85,6 +85,10 @@ const httpUrl = z
   .max(2048)
   .refine((text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol), {
     error: "must be a URL that starts with http:// or https://",
+    abort: true,
+  })
+  .refine((text) => new URL(text).username === "" && new URL(text).password === "", {
+    error: "must not hold a user name or password: anyone who can read this could read them",
   });
 const modelUrl = z.union([httpUrl, z.string().regex(/^onnx:.+$/)], {
   error: "must be http(s)://HOST[:PORT], or onnx:PATH under the models folder",
@@ -262,11 +266,19 @@ export type Summary = z.infer<typeof summary>;
 
 // ── comparisons ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-const structuralDifference = z.object({
+export const structuralDifference = z.object({
   path: z.string(),
   change: z.enum(["added", "removed", "changed", "array"]),
   primary: z.unknown().optional(),
   candidate: z.unknown().optional(),
+});
+
+/** One try at sending a request to the candidate. */
+export const attempt = z.object({
+  startedMs: ms,
+  latencyMs: ms,
+  status: z.number().int().optional(),
+  failure: z.enum(failureKinds).optional(),
 });
 
 export const comparisonItem = z
@@ -334,22 +346,17 @@ export const comparisonDetail = comparisonItem
     candidate: z.string(),
     captureId: z.string(),
     message: z.string().nullable().meta({ description: "What the failed replay said, an excerpt" }),
-    attempts: z.array(
-      z.object({
-        startedMs: ms,
-        latencyMs: ms,
-        status: z.number().int().optional(),
-        failure: z.enum(failureKinds).optional(),
-      }),
-    ),
+    attempts: z.array(attempt),
     parameters: z.array(structuralDifference),
-    request: z.object({
-      transport: z.string(),
-      requestBytes: count,
-      responseBytes: count,
-      status: z.number().int().meta({ description: "Of the primary's answer" }),
-      tags: z.record(z.string(), z.string()),
-    }),
+    request: z
+      .object({
+        transport: z.string(),
+        requestBytes: count,
+        responseBytes: count,
+        status: z.number().int().meta({ description: "Of the primary's answer" }),
+        tags: z.record(z.string(), z.string()),
+      })
+      .nullable(),
     outputs: z.array(outputDetail),
   })
   .meta({ id: "ComparisonDetail" });

@@ -1,5 +1,6 @@
 import { type RequestHandler, Router } from "express";
 import type { z } from "zod";
+import { UnderstudyError } from "../errors.js";
 import { invalidRequest } from "./problems.js";
 import type { Route } from "./route.js";
 
@@ -14,8 +15,10 @@ export function mount(routes: readonly Route[]): Router {
 
 function handlerOf(route: Route): RequestHandler {
   return async (request, response) => {
+    const params = request.params as Record<string, string>;
+    requireStorable(params, "path");
     const result = await route.handle({
-      params: request.params as Record<string, string>,
+      params,
       query: route.query ? read(route.query, request.query, "query") : {},
       body: route.body ? read(route.body, request.body ?? {}, "body") : undefined,
     });
@@ -28,5 +31,16 @@ function handlerOf(route: Route): RequestHandler {
 function read(schema: z.ZodType, value: unknown, where: "query" | "body"): unknown {
   const parsed = schema.safeParse(value);
   if (!parsed.success) throw invalidRequest(parsed.error, where);
+  requireStorable(parsed.data, where);
   return parsed.data;
+}
+
+/** Postgres takes neither NUL nor half a surrogate pair; no name of ours holds them. */
+function requireStorable(value: unknown, where: string): void {
+  const text = JSON.stringify(value) ?? "";
+  if (!/\\u(0000|d[89a-f])/.test(text)) return;
+  throw new UnderstudyError(
+    "invalid_request",
+    `The ${where} holds NUL or a lone surrogate, which is no text`,
+  );
 }

@@ -55,7 +55,7 @@ function sendProblem(response: Response, problem: Problem): void {
 
 function problemOf(error: unknown): Problem {
   if (error instanceof UnderstudyError) {
-    const faults = error.details?.["faults"] as Fault[] | undefined;
+    const faults = error.details?.faults as Fault[] | undefined;
     return problem(error.code, error.status, error.message, error.hint, faults);
   }
   const status = clientStatus(error);

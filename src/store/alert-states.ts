@@ -3,6 +3,7 @@ import type { Alert, AlertState, Evidence, NewDelivery, StaleAlert, Watch } from
 import type { PrismaClient } from "./client.js";
 import { Prisma } from "./generated/client.js";
 import type { AlertGetPayload } from "./generated/models/Alert.js";
+import { jsonText } from "./sql.js";
 
 /** What becomes of a change of state: nothing, if another process made it first. */
 export interface AlertChange {
@@ -30,8 +31,6 @@ export interface AlertStates {
     before: { startedAtMs: number; id: string } | null;
     limit: number;
   }): Promise<Alert[]>;
-  /** How many fire now. */
-  countFiring(): Promise<number>;
 }
 
 export function createAlertStates(prisma: PrismaClient): AlertStates {
@@ -88,7 +87,6 @@ export function createAlertStates(prisma: PrismaClient): AlertStates {
       );
       return alerts.map((alert) => alertOf(alert, names));
     },
-    countFiring: () => prisma.alert.count({ where: { state: "firing" } }),
   };
 }
 
@@ -165,7 +163,7 @@ async function change(
     message AS (
       INSERT INTO alert_deliveries (id, alert_id, event, url, payload)
       SELECT ${message?.id ?? null}::uuid, id, ${event}, ${message?.url ?? null},
-             ${JSON.stringify(message?.payload ?? null)}::jsonb
+             ${jsonText(message?.payload)}::jsonb
       FROM changed WHERE ${message !== null}
       RETURNING id
     )

@@ -2,6 +2,7 @@ import { type Alerts, createAlerts } from "./alerts.js";
 import { createCatalogue } from "./catalogue.js";
 import { createPrisma } from "./client.js";
 import { type Comparisons, createComparisons } from "./comparisons.js";
+import { createGauges, type Gauges } from "./gauges.js";
 import type { Catalogue, LedgerReader, Outcomes, Registry, Rollups, WorkStore } from "./groups.js";
 import { createLedgerReader } from "./ledger.js";
 import { createOutcomes } from "./outcomes.js";
@@ -19,6 +20,7 @@ export interface Store {
   ledger: LedgerReader;
   comparisons: Comparisons;
   alerts: Alerts;
+  gauges: Gauges;
   close(): Promise<void>;
 }
 
@@ -38,6 +40,7 @@ export function createStore(databaseUrl: string, options: { poolMax?: number } =
     ledger: createLedgerReader(prisma),
     comparisons: createComparisons(prisma),
     alerts: createAlerts(prisma),
+    gauges: createGauges(prisma),
     close: () => prisma.$disconnect(),
   };
 }

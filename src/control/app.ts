@@ -1,0 +1,119 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import express, { type Express, type RequestHandler, type Response } from "express";
+import helmet from "helmet";
+import { UnderstudyError } from "../errors.js";
+import type { Registry } from "../metrics.js";
+import type { ControlContext } from "./context.js";
+import { refuseCrossSite, requireJson, requireLoopbackHost } from "./guards.js";
+import { mount } from "./mount.js";
+import { openApiDocument } from "./openapi.js";
+import { notFound, problems } from "./problems.js";
+import type { Route } from "./route.js";
+import { accountRoutes } from "./routes/accounts.js";
+import { alertRoutes } from "./routes/alerts.js";
+import { candidateRoutes } from "./routes/candidates.js";
+import { comparisonRoutes } from "./routes/comparisons.js";
+import { deploymentRoutes } from "./routes/deployments.js";
+
+const bodyBytesMax = 1024 ** 2;
+
+/** All operations of the API. */
+export function apiRoutes(context: ControlContext): Route[] {
+  return [
+    ...deploymentRoutes(context),
+    ...candidateRoutes(context),
+    ...accountRoutes(context),
+    ...comparisonRoutes(context),
+    ...alertRoutes(context),
+  ];
+}
+
+/** The control plane as an Express app: API, OpenAPI document, health, metrics, reviewer page. */
+export function createApp(context: ControlContext, metrics: Registry, webRoot: string): Express {
+  const app = express();
+  app.disable("x-powered-by");
+  app.set("json replacer", wireValue);
+  app.use(requireLoopbackHost(context.config.host));
+  app.use(securityHeaders());
+
+  app.get("/healthz", (_request, response) => void response.json({ status: "ok" }));
+  app.get("/readyz", ready(context));
+  app.get("/metrics", async (_request, response) => {
+    response.type(metrics.contentType).send(await metrics.metrics());
+  });
+
+  const routes = apiRoutes(context);
+  const document = openApiDocument(routes);
+  const api = express.Router();
+  api.use(noStore, refuseCrossSite, requireJson, express.json({ limit: bodyBytesMax }));
+  api.get("/openapi.json", (_request, response) => void response.json(document));
+  api.use(mount(routes), notFound);
+  app.use("/api/v1", api);
+
+  app.use(page(webRoot), notFound);
+  app.use(problems(context.log));
+  return app;
+}
+
+/** What JSON has no number for. */
+function wireValue(_key: string, value: unknown): unknown {
+  return typeof value === "number" && !Number.isFinite(value) ? String(value) : value;
+}
+
+/** Everything the page needs comes from here; captured text that found its way into it could not run anyway. */
+function securityHeaders(): RequestHandler {
+  return helmet({
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: {
+        defaultSrc: ["'none'"],
+        scriptSrc: ["'self'"],
+        styleSrc: ["'self'"],
+        imgSrc: ["'self'", "data:"],
+        fontSrc: ["'self'"],
+        connectSrc: ["'self'"],
+        baseUri: ["'none'"],
+        formAction: ["'self'"],
+        frameAncestors: ["'none'"],
+      },
+    },
+    // Whether there is TLS is known to what stands before us.
+    strictTransportSecurity: false,
+  });
+}
+
+const noStore: RequestHandler = (_request, response, next) => {
+  response.set("cache-control", "no-store");
+  next();
+};
+
+function ready({ store }: ControlContext): RequestHandler {
+  return async (_request, response) => {
+    try {
+      await store.registry.listDeployments();
+    } catch (error) {
+      throw new UnderstudyError("database_unreachable", "The database does not answer", { cause: error });
+    }
+    response.json({ status: "ready" });
+  };
+}
+
+/** The reviewer page's files; any other path is one of the page's own, which it finds by itself. */
+function page(webRoot: string): RequestHandler {
+  const router = express.Router();
+  const setHeaders = (response: Response, path: string) => {
+    const hashed = path.includes(join(webRoot, "assets"));
+    response.set("cache-control", hashed ? "public, max-age=31536000, immutable" : "no-cache");
+  };
+  router.use(express.static(webRoot, { setHeaders, dotfiles: "ignore" }));
+  router.get(/^\/(?!assets\/|api\/)/, (request, response, next) => {
+    const index = join(webRoot, "index.html");
+    if (!request.accepts("html") || !existsSync(index)) {
+      next();
+      return;
+    }
+    response.set("cache-control", "no-cache").sendFile(index);
+  });
+  return router;
+}

@@ -1,0 +1,40 @@
+import { ledger, rangeQuery, summary, summaryQuery } from "../api.js";
+import type { ControlContext } from "../context.js";
+import { type Route, route } from "../route.js";
+import { chosenRun } from "../runs.js";
+import { summaryOf } from "../summary.js";
+
+/** The two accounts: of every request of a deployment, and of what a candidate's comparisons came to. */
+export function accountRoutes({ store }: Pick<ControlContext, "store">): Route[] {
+  return [
+    route({
+      method: "get",
+      path: "/deployments/{deployment}/ledger",
+      summary: "The account of every request, by whole minutes of receipt",
+      query: rangeQuery,
+      response: ledger,
+      problems: [404],
+      handle: async ({ params, query }) => {
+        const { id } = await store.registry.getDeployment(params.deployment);
+        return store.ledger.read(id, timeRange(query));
+      },
+    }),
+    route({
+      method: "get",
+      path: "/deployments/{deployment}/candidates/{candidate}/summary",
+      summary: "What a run's comparisons came to, by whole minutes of receipt; default: the newest live run",
+      query: summaryQuery,
+      response: summary,
+      problems: [404],
+      handle: async ({ params, query }) => {
+        const candidate = await store.registry.getCandidate(params.deployment, params.candidate);
+        const run = await chosenRun(store, candidate, query.run);
+        return summaryOf(run, await store.rollups.summary(run, timeRange(query)));
+      },
+    }),
+  ];
+}
+
+function timeRange({ from, to }: { from?: number | undefined; to?: number | undefined }) {
+  return { fromMs: from ?? null, toMs: to ?? null };
+}

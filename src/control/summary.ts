@@ -1,0 +1,85 @@
+import { quantile } from "../stats/sketch.js";
+import { wilson } from "../stats/wilson.js";
+import type { SeriesCounts } from "../store/types.js";
+import type { Summary } from "./api.js";
+
+type Series = ReadonlyMap<string, SeriesCounts>;
+
+const kindPrefix = "kind:";
+
+/** A run's summary, from the counts of its facts (see `compare/facts.ts`). Rates without a denominator are null. */
+export function summaryOf(run: number, series: Series): Summary {
+  const count = countIn(series);
+  const matches = count("results", "match");
+  const mismatches = count("results", "mismatch");
+  const ignored = count("results", "ignored");
+  const incomparable = count("results", "incomparable");
+  const errors = count("results", "candidate_error");
+  const samples = matches + mismatches;
+  const flips = count("decisions", "flip");
+  return {
+    run,
+    samples,
+    mismatches,
+    ignored,
+    incomparable,
+    diffRate: share(mismatches, samples),
+    diffRateInterval: wilson(mismatches, samples),
+    decisionFlipRate: share(flips, flips + count("decisions", "same")),
+    errorRate: share(errors, samples + ignored + incomparable + errors),
+    verdict: null,
+    outputs: outputsOf(series),
+    latency: {
+      primary: latencyOf(series.get("latency/primary")),
+      candidate: latencyOf(series.get("latency/candidate")),
+      ...(series.has("latency/control") ? { control: latencyOf(series.get("latency/control")) } : {}),
+    },
+  };
+}
+
+function outputsOf(series: Series): Summary["outputs"] {
+  const prefix = "output/";
+  const names = [...series.keys()]
+    .filter((key) => key.startsWith(prefix))
+    .map((key) => key.slice(prefix.length));
+  const count = countIn(series);
+  return names.sort().map((name) => {
+    const [matches, mismatches, ignored] = ["match", "mismatch", "ignored"].map((word) =>
+      count(prefix + name, word),
+    ) as [number, number, number];
+    const errors = series.get(`abs/${name}`);
+    return {
+      name,
+      compared: matches + mismatches + ignored,
+      mismatches,
+      maxAbs: errors?.max ?? null,
+      p50Abs: quantileOf(errors, 0.5),
+      p99Abs: quantileOf(errors, 0.99),
+      maxRel: series.get(`rel/${name}`)?.max ?? null,
+      kinds: Object.fromEntries(
+        [...(series.get(prefix + name)?.counts ?? [])]
+          .filter(([label]) => label.startsWith(kindPrefix))
+          .map(([label, n]) => [label.slice(kindPrefix.length), n]),
+      ),
+    };
+  });
+}
+
+function latencyOf(counts: SeriesCounts | undefined): Summary["latency"]["primary"] {
+  return {
+    p50: quantileOf(counts, 0.5),
+    p90: quantileOf(counts, 0.9),
+    p95: quantileOf(counts, 0.95),
+    p99: quantileOf(counts, 0.99),
+  };
+}
+
+/** A bucket's representative can lie above the largest value it holds; the exact maximum is known. */
+function quantileOf(counts: SeriesCounts | undefined, q: number): number | null {
+  const estimate = counts ? quantile(counts.counts, q) : null;
+  return estimate === null ? null : Math.min(estimate, counts?.max ?? Number.POSITIVE_INFINITY);
+}
+
+const countIn = (series: Series) => (name: string, label: string) => series.get(name)?.counts.get(label) ?? 0;
+
+const share = (part: number, whole: number) => (whole === 0 ? null : part / whole);

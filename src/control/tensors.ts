@@ -1,0 +1,91 @@
+import { createHash } from "node:crypto";
+import type { BlobStore } from "../blobs/blobs.js";
+import type { Capture } from "../capture/capture.js";
+import { readSegment } from "../capture/segment.js";
+import type { ElementValue } from "../compare/types.js";
+import { UnderstudyError } from "../errors.js";
+import { decodeContent } from "../protocol/content.js";
+import { ProtocolError } from "../protocol/error.js";
+import { headerLengthName, parseHeaderLength } from "../protocol/headers.js";
+import { decodeInferRequest, decodeInferResponse } from "../protocol/infer.js";
+import type { CaptureLocation } from "../store/comparisons.js";
+import { elementCount } from "../tensor/dtype.js";
+import type { Tensor } from "../tensor/tensor.js";
+import { elementAt } from "../tensor/view.js";
+import type { ComparisonTensors, TensorValues } from "./api.js";
+
+/** Shown of one tensor, and of one text in it; the rest stays in the segment. */
+const elementsMax = 4096;
+const charactersMax = 1024;
+/** Largest body once its content coding is removed. */
+const bodyBytesMax = 64 * 1024 ** 2;
+
+/**
+ * Reads one capture out of its segment.
+ * @throws UnderstudyError `blob_missing`, or `blob_corrupt` when the blob is not what was catalogued
+ */
+export async function readCapture(
+  blobs: BlobStore,
+  { blobKey, sha256, row }: CaptureLocation,
+  captureId: string,
+): Promise<Capture> {
+  const bytes = await blobs.get(blobKey);
+  const intact = createHash("sha256").update(bytes).digest("hex") === sha256;
+  const capture = intact ? (await readSegment(bytes))[row] : undefined;
+  if (capture?.id === captureId) return capture;
+  throw new UnderstudyError("blob_corrupt", `The segment ${blobKey} is not what was catalogued`, {
+    hint: "Restore it from a backup of the blob store; comparisons made before stay as they are.",
+  });
+}
+
+/** The tensors of a captured exchange: those of the request, and those of the primary's answer. */
+export function captureTensors(capture: Capture): ComparisonTensors {
+  const { requestBody, requestHeaders, responseBody, responseHeaders } = capture;
+  return {
+    inputs: decoded(requestBody, requestHeaders, (body, length) => decodeInferRequest(body, length).inputs),
+    primary: decoded(
+      responseBody,
+      responseHeaders,
+      (body, length) => decodeInferResponse(body, length).outputs,
+    ),
+    candidate: {
+      tensors: null,
+      note: "Candidates' answers are not kept; the comparison has the elements that differ most.",
+    },
+  };
+}
+
+function decoded(
+  raw: Uint8Array,
+  headers: Readonly<Record<string, string>>,
+  tensorsOf: (body: Uint8Array, headerLength: number | null) => readonly Tensor[],
+): ComparisonTensors["inputs"] {
+  try {
+    const body = decodeContent(raw, headers["content-encoding"], bodyBytesMax);
+    const tensors = tensorsOf(body, parseHeaderLength(headers[headerLengthName], body.length));
+    return { tensors: tensors.map(shown), note: null };
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+    return { tensors: null, note: `The body cannot be decoded: ${error.message}` };
+  }
+}
+
+function shown(tensor: Tensor): TensorValues {
+  const elements = elementCount(tensor.shape);
+  const values = Array.from({ length: Math.min(elements, elementsMax) }, (_, i) =>
+    shortened(elementAt(tensor, i)),
+  );
+  return {
+    name: tensor.name,
+    datatype: tensor.datatype,
+    shape: [...tensor.shape],
+    elements,
+    values,
+    truncated: elements > values.length,
+  };
+}
+
+function shortened(value: ElementValue): ElementValue {
+  if (typeof value !== "string" || value.length <= charactersMax) return value;
+  return `${value.slice(0, charactersMax)}…`;
+}

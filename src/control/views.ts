@@ -1,0 +1,76 @@
+import type { Alert as StoredAlert, AlertRule as StoredRule } from "../store/alert-types.js";
+import type {
+  Candidate as StoredCandidate,
+  Deployment as StoredDeployment,
+  Policy as StoredPolicy,
+} from "../store/types.js";
+import type { Endpoint } from "../upstream/endpoint.js";
+import type { Alert, AlertRule, Candidate, Deployment, Policy, PolicyBody } from "./api.js";
+
+/** What the store gives, as the API shows it. */
+
+export function deploymentView(deployment: StoredDeployment): Deployment {
+  return {
+    name: deployment.name,
+    primary: endpointView(deployment.primary),
+    control: deployment.control && endpointView(deployment.control),
+    sampleRate: deployment.sampleRate,
+    captureEnabled: deployment.captureEnabled,
+    revision: deployment.revision,
+    createdAt: deployment.createdAtMs,
+    updatedAt: deployment.updatedAtMs,
+  };
+}
+
+export function candidateView(deployment: string, candidate: StoredCandidate): Candidate {
+  return {
+    name: candidate.name,
+    deployment,
+    ...endpointView(candidate.endpoint),
+    sha256: candidate.sha256,
+    state: candidate.state,
+    run: candidate.liveRunId,
+    createdAt: candidate.createdAtMs,
+    updatedAt: candidate.updatedAtMs,
+  };
+}
+
+export function policyView(policy: StoredPolicy): Policy {
+  return {
+    version: policy.version,
+    body: policy.body as PolicyBody & Policy["body"],
+    createdAt: policy.createdAtMs,
+  };
+}
+
+export function alertRuleView(rule: StoredRule): AlertRule {
+  const { createdAtMs, ...rest } = rule;
+  return { ...rest, createdAt: createdAtMs };
+}
+
+export function alertView(alert: StoredAlert): Alert {
+  return {
+    id: alert.id,
+    rule: alert.rule.id,
+    ruleName: alert.rule.name,
+    deployment: alert.rule.deployment,
+    candidate: alert.candidate,
+    run: alert.runId,
+    state: alert.state,
+    threshold: alert.rule.threshold,
+    diffRate: alert.diffRate,
+    samples: alert.samples,
+    mismatches: alert.mismatches,
+    startedAt: alert.startedAtMs,
+    resolvedAt: alert.resolvedAtMs,
+    deliveries: alert.deliveries.map(({ createdAtMs, deliveredAtMs, ...delivery }) => ({
+      ...delivery,
+      createdAt: createdAtMs,
+      deliveredAt: deliveredAtMs,
+    })),
+  };
+}
+
+function endpointView({ url, model, version, headers }: Endpoint): Deployment["primary"] {
+  return { url, model, version, headers: { ...headers } };
+}
