@@ -81,13 +81,15 @@ function label(numbers: Float64Array, first: number, length: number, policy: Dec
 /** Places, from the row's beginning, of its k highest scores, highest first. */
 function best(numbers: Float64Array, first: number, length: number, k: number): number[] {
   const places: number[] = [];
-  const score = (place: number) => numbers[first + place]!;
+  let lowest = -Infinity;
   for (let place = 0; place < length; place++) {
-    if (places.length === k && !(score(place) > score(places[k - 1]!))) continue;
+    const score = numbers[first + place]!;
+    if (places.length === k && !(score > lowest)) continue;
     let at = places.length;
-    while (at > 0 && score(places[at - 1]!) < score(place)) at--;
+    while (at > 0 && numbers[first + places[at - 1]!]! < score) at--;
     places.splice(at, 0, place);
     if (places.length > k) places.pop();
+    lowest = numbers[first + places.at(-1)!]!;
   }
   return places;
 }

@@ -1,39 +1,10 @@
-import { elementBytes, elementCount } from "../tensor/dtype.js";
+import { elementCount } from "../tensor/dtype.js";
 import type { Tensor } from "../tensor/tensor.js";
-import { elementAt, multiIndex } from "../tensor/view.js";
 import { decide } from "./decision.js";
-import { measureIdentical } from "./identical.js";
-import type { ElementRule, Kernel, Measurement } from "./kernel.js";
+import type { Kernel } from "./kernel.js";
+import { measure, unmeasured } from "./measure.js";
 import { ignoredBecause, type OutputPolicy } from "./policy.js";
-import { clipped } from "./structure.js";
-import { compareTexts } from "./texts.js";
-import type { DifferenceKind, ElementValue, OutputComparison, WorstElement } from "./types.js";
-
-/** What the elements of two tensors alike in datatype and shape came to. */
-type Measured = Pick<
-  OutputComparison,
-  | "mismatches"
-  | "maxAbs"
-  | "maxRel"
-  | "meanAbs"
-  | "rmse"
-  | "cosine"
-  | "nonFinitePrimary"
-  | "nonFiniteCandidate"
-  | "worst"
-  | "differences"
-> & { nonFiniteMismatches: number };
-
-const unmeasured = {
-  maxAbs: null,
-  maxRel: null,
-  meanAbs: null,
-  rmse: null,
-  cosine: null,
-  nonFinitePrimary: 0,
-  nonFiniteCandidate: 0,
-  worst: [],
-} as const;
+import type { DifferenceKind, OutputComparison } from "./types.js";
 
 /**
  * Compares one output of two answers. Another datatype or shape is a difference of its own, and then no values are
@@ -115,75 +86,4 @@ function formsOf(
 
 function isSameShape(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((dimension, axis) => dimension === b[axis]);
-}
-
-function measure(primary: Tensor, candidate: Tensor, policy: OutputPolicy, kernel: Kernel): Measured {
-  if (primary.datatype === "BYTES") {
-    const { mismatches, worst, differences } = compareTexts(primary, candidate, policy.rule === "json");
-    const shown = worst.map((index) => worstElement(primary, candidate, index, null));
-    return { ...unmeasured, mismatches, nonFiniteMismatches: 0, worst: shown, differences };
-  }
-  const measurement = measureNumbers(primary, candidate, policy, kernel);
-  const worst = measurement.worst.map(({ index, absError }) =>
-    worstElement(primary, candidate, index, absError),
-  );
-  return { ...measurement, worst };
-}
-
-function measureNumbers(
-  primary: Tensor,
-  candidate: Tensor,
-  policy: OutputPolicy,
-  kernel: Kernel,
-): Measurement {
-  const rule = elementRule(policy);
-  if (Buffer.compare(primary.data, candidate.data) === 0) return measureIdentical(primary, rule, kernel);
-  const measurement = kernel(primary, candidate, rule);
-  return policy.rule === "bytes"
-    ? { ...measurement, mismatches: differingElements(primary, candidate) }
-    : measurement;
-}
-
-function elementRule(policy: OutputPolicy): ElementRule {
-  switch (policy.rule) {
-    case "numpy":
-    case "polygraphy": {
-      const { rule, atol, rtol, equalNan = false } = policy;
-      return { rule, atol, rtol, equalNan };
-    }
-    case "exact":
-    case "json":
-      return { rule: "numpy", atol: 0, rtol: 0, equalNan: policy.equalNan ?? false };
-    case "bytes":
-      return { rule: "numpy", atol: 0, rtol: 0, equalNan: true };
-  }
-}
-
-function differingElements(primary: Tensor, candidate: Tensor): number {
-  const size = elementBytes(primary.datatype)!;
-  let differing = 0;
-  for (let start = 0; start < primary.data.length; start += size) {
-    let i = start;
-    while (i < start + size && primary.data[i] === candidate.data[i]) i++;
-    if (i < start + size) differing++;
-  }
-  return differing;
-}
-
-function worstElement(
-  primary: Tensor,
-  candidate: Tensor,
-  index: number,
-  absError: number | null,
-): WorstElement {
-  return {
-    index: multiIndex(index, primary.shape),
-    primary: shortened(elementAt(primary, index)),
-    candidate: shortened(elementAt(candidate, index)),
-    absError,
-  };
-}
-
-function shortened(value: ElementValue): ElementValue {
-  return typeof value === "string" ? clipped(value) : value;
 }

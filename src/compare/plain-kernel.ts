@@ -60,7 +60,8 @@ function addBlock(
   const { atol, rtol } = rule;
   const both = rule.rule === "polygraphy";
   const { worst } = totals;
-  let { pairs, mismatches, maxAbs, maxRel, errors, squaredErrors } = totals;
+  // Locals: a loop over an object's fields is several times slower.
+  let { mismatches, maxAbs, maxRel, errors, squaredErrors } = totals;
   let { products, primarySquares, candidateSquares } = totals;
   let { floor } = worst;
   let nonFinite = 0;
@@ -90,9 +91,15 @@ function addBlock(
       floor = worst.floor;
     }
   }
-  pairs += count - nonFinite;
-  Object.assign(totals, { pairs, mismatches, maxAbs, maxRel, errors, squaredErrors });
-  Object.assign(totals, { products, primarySquares, candidateSquares });
+  totals.pairs += count - nonFinite;
+  totals.mismatches = mismatches;
+  totals.maxAbs = maxAbs;
+  totals.maxRel = maxRel;
+  totals.errors = errors;
+  totals.squaredErrors = squaredErrors;
+  totals.products = products;
+  totals.primarySquares = primarySquares;
+  totals.candidateSquares = candidateSquares;
   // Rare, so it may go over the block again, and stay out of the loop that must be fast.
   for (let i = 0; nonFinite > 0; i++) {
     const p = primary[i]!;
