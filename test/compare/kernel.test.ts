@@ -132,6 +132,18 @@ describe.each(kernels)("the %s kernel", (_, kernel) => {
     }
   });
 
+  test.each(["FP32", "UINT16", "INT64"] as const)("finds the worst of %s in any block", (datatype) => {
+    const zeros = new Array(5000).fill(0);
+    const rising = zeros.map((_, i) => i);
+    const { worst } = kernel(tensor(datatype, zeros), tensor(datatype, rising), {
+      rule: "numpy",
+      atol: 0,
+      rtol: 0,
+      equalNan: false,
+    });
+    expect(worst).toEqual(Array.from({ length: 10 }, (_, i) => ({ index: 4999 - i, absError: 4999 - i })));
+  });
+
   // NumPy: np.isclose(c, p, rtol, atol); Polygraphy: (|c − p| > atol) & (|c − p| / |p| > rtol).
   test.each([
     { p: 100, c: 100.15, atol: 0.1, rtol: 0.001, numpy: false, polygraphy: true },
