@@ -1,4 +1,7 @@
-import { hostOnnxModel } from "../model-server/host.js";
+import type { Config } from "../config.js";
+import { UnderstudyError } from "../errors.js";
+import { describeOnnxModel } from "../model-server/describe-model.js";
+import { metadataJson } from "../model-server/description.js";
 import type { NewCandidate } from "../store/types.js";
 import type { Endpoint } from "../upstream/endpoint.js";
 import type { CandidateCreate, EndpointInput } from "./api.js";
@@ -13,11 +16,11 @@ const onnxPrefix = "onnx:";
  * @throws UnderstudyError what is wrong with the endpoint, and what to do
  */
 export async function checkedEndpoint(
-  { upstream }: Pick<ControlContext, "upstream">,
+  { upstream, config }: Pick<ControlContext, "upstream" | "config">,
   input: EndpointInput,
   defaultModel: string,
 ): Promise<Endpoint> {
-  const endpoint = endpointOf(input, defaultModel);
+  const endpoint = endpointOf(config, input, defaultModel);
   await upstream.describe(endpoint);
   return endpoint;
 }
@@ -34,25 +37,33 @@ export async function checkedCandidate(
   defaultModel: string,
 ): Promise<NewCandidate> {
   const { config, log, upstream } = context;
-  const endpoint = endpointOf(input, defaultModel);
+  const endpoint = endpointOf(config, input, defaultModel);
   if (!endpoint.url.startsWith(onnxPrefix)) {
     return { name: input.name, endpoint, sha256: null, metadata: await upstream.describe(endpoint) };
   }
   const path = endpoint.url.slice(onnxPrefix.length);
-  const hosted = await hostOnnxModel({ config, log, path, name: endpoint.model });
-  try {
-    const metadata = await upstream.describe(hosted.endpoint);
-    return { name: input.name, endpoint, sha256: hosted.sha256, metadata };
-  } finally {
-    await hosted.close();
-  }
+  const model = await describeOnnxModel({ config, log, path, name: endpoint.model });
+  return { name: input.name, endpoint, sha256: model.sha256, metadata: metadataJson(endpoint.model, model) };
 }
 
-function endpointOf(input: EndpointInput, defaultModel: string): Endpoint {
+/** @throws UnderstudyError `invalid_request` when a header names a secret that is not set here */
+function endpointOf(config: Pick<Config, "secret">, input: EndpointInput, defaultModel: string): Endpoint {
+  const headers = input.headers ?? {};
+  const unset = Object.values(headers).filter((secret) => config.secret(secret) === undefined);
+  if (unset.length > 0) {
+    throw new UnderstudyError(
+      "invalid_request",
+      `Headers name secrets that are not set: ${unset.join(", ")}`,
+      {
+        hint: "Set UNDERSTUDY_SECRET_<NAME> for the control plane and the workers, or correct the names.",
+        details: { faults: unset.map((secret) => ({ path: "headers", message: `${secret} is not set` })) },
+      },
+    );
+  }
   return {
     url: input.url.startsWith(onnxPrefix) ? input.url : input.url.replace(/\/+$/, ""),
     model: input.model ?? defaultModel,
     version: input.version ?? null,
-    headers: input.headers ?? {},
+    headers,
   };
 }

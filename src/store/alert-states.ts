@@ -148,6 +148,7 @@ async function stale(prisma: PrismaClient): Promise<StaleAlert[]> {
     ...evidenceOf(alert),
     rule: alertRuleOf(alert.rule),
     candidate: names.get(alert.id)!,
+    runId: alert.runId,
   }));
 }
 

@@ -58,6 +58,7 @@ export interface OpenAlert extends Evidence {
 export interface StaleAlert extends OpenAlert {
   rule: AlertRule;
   candidate: string;
+  runId: number;
 }
 
 /** A message to a webhook, before it is sent for the first time. */
