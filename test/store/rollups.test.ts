@@ -1,0 +1,252 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Fact } from "../../src/compare/facts.js";
+import { createStore } from "../../src/store/store.js";
+import {
+  addShadow,
+  captureRow,
+  leaseSegment,
+  noonMs,
+  openWorld,
+  openWorldForTest,
+  outcomeRow,
+  type World,
+  wholeTime,
+} from "./support.js";
+
+let world: World;
+beforeAll(async () => {
+  world = await openWorld();
+});
+afterAll(() => world.close());
+
+const minuteMs = 60_000;
+
+/** Commits one work of one capture for each list of facts: captured and judged in the given minutes after noon. */
+async function commit(
+  own: World,
+  deploymentId: number,
+  minutes: [captured: number, judged: number],
+  facts: Fact[],
+) {
+  const capture = captureRow(0, { receivedAtMs: noonMs + minutes[0] * minuteMs });
+  const { work } = await leaseSegment(own, deploymentId, [capture]);
+  const said = await own.store.outcomes.commitWork({
+    workId: work.id,
+    lease: work.lease,
+    judgedAtMs: noonMs + minutes[1] * minuteMs + 59_999,
+    rows: [outcomeRow(capture, { facts })],
+  });
+  expect(said).toBe("committed");
+}
+
+const at = (minutes: number) => noonMs + minutes * minuteMs;
+
+test("the summary takes captured minutes, the window judged ones, before and after folding", async () => {
+  const { deployment, candidate } = await addShadow(world);
+  const { rollups } = world.store;
+  const run = candidate.liveRunId;
+  await commit(world, deployment.id, [0, 5], [{ series: "results", label: "match" }]);
+  await commit(
+    world,
+    deployment.id,
+    [1, 6],
+    [
+      { series: "results", label: "match" },
+      { series: "abs/logits", label: "b1", value: 2 },
+    ],
+  );
+  await commit(
+    world,
+    deployment.id,
+    [1, 7],
+    [
+      { series: "results", label: "mismatch" },
+      { series: "abs/logits", label: "b2", value: 5 },
+    ],
+  );
+  await commit(
+    world,
+    deployment.id,
+    [2, 7],
+    [{ series: "abs/logits", label: "b1", value: Number.POSITIVE_INFINITY }],
+  );
+
+  const check = async () => {
+    expect(await rollups.summary(run, wholeTime)).toEqual(
+      new Map([
+        [
+          "results",
+          {
+            counts: new Map([
+              ["match", 2],
+              ["mismatch", 1],
+            ]),
+            max: null,
+          },
+        ],
+        [
+          "abs/logits",
+          {
+            counts: new Map([
+              ["b1", 2],
+              ["b2", 1],
+            ]),
+            max: Number.POSITIVE_INFINITY,
+          },
+        ],
+      ]),
+    );
+    // The bounds lie within minutes 1 and 1: both are widened to the whole of it.
+    expect(await rollups.summary(run, { fromMs: at(1) + 30_000, toMs: at(1) + 40_000 })).toEqual(
+      new Map([
+        [
+          "results",
+          {
+            counts: new Map([
+              ["match", 1],
+              ["mismatch", 1],
+            ]),
+            max: null,
+          },
+        ],
+        [
+          "abs/logits",
+          {
+            counts: new Map([
+              ["b1", 1],
+              ["b2", 1],
+            ]),
+            max: 5,
+          },
+        ],
+      ]),
+    );
+    expect((await rollups.window(run, at(7) + 1)).get("results")).toEqual({
+      counts: new Map([["mismatch", 1]]),
+      max: null,
+    });
+    expect((await rollups.window(run, at(6))).get("results")?.counts).toEqual(
+      new Map([
+        ["match", 1],
+        ["mismatch", 1],
+      ]),
+    );
+    expect(await rollups.window(run, at(8))).toEqual(new Map());
+    expect(await rollups.summary(0, wholeTime)).toEqual(new Map());
+  };
+  await check();
+  expect(await rollups.compact()).toBe(6);
+  expect(await world.prisma.rollupDelta.count()).toBe(0);
+  await check();
+  expect(await rollups.compact()).toBe(0);
+  await check();
+});
+
+test("folding into rollups that are there adds up labels and keeps the largest", async () => {
+  const own = await openWorldForTest();
+  const { deployment, candidate } = await addShadow(own);
+  const fact = (label: string, value: number): Fact[] => [{ series: "s", label, value }];
+  for (const [label, value] of [
+    ["a", 3],
+    ["b", 9],
+    ["a", 1],
+    ["c", 2],
+  ] as const) {
+    await commit(own, deployment.id, [0, 0], fact(label, value));
+    await own.store.rollups.compact();
+  }
+  expect(await own.store.rollups.summary(candidate.liveRunId, wholeTime)).toEqual(
+    new Map([
+      [
+        "s",
+        {
+          counts: new Map([
+            ["a", 2],
+            ["b", 1],
+            ["c", 1],
+          ]),
+          max: 9,
+        },
+      ],
+    ]),
+  );
+  expect(await own.prisma.rollup.count()).toBe(1);
+});
+
+test("more deltas than one statement folds", async () => {
+  const own = await openWorldForTest();
+  const { candidate } = await addShadow(own);
+  await own.prisma.$executeRaw`
+    INSERT INTO rollup_deltas (work_id, run_id, captured_minute, judged_minute, primary_version, series, labels, counts)
+    SELECT 1, ${candidate.liveRunId}, to_timestamp(i % 7 * 60), to_timestamp(0), '1', 's', ARRAY['a','b'], ARRAY[1, 2]
+    FROM generate_series(1, 4500) i`;
+  expect(await own.store.rollups.compact()).toBe(4500);
+  expect(await own.store.rollups.summary(candidate.liveRunId, wholeTime)).toEqual(
+    new Map([
+      [
+        "s",
+        {
+          counts: new Map([
+            ["a", 4500],
+            ["b", 9000],
+          ]),
+          max: null,
+        },
+      ],
+    ]),
+  );
+});
+
+test("counts are conserved while works commit and compactors run", async () => {
+  const own = await openWorldForTest();
+  const { deployment, candidate } = await addShadow(own);
+  const another = createStore(own.url, { poolMax: 4 });
+  const facts: Fact[] = [
+    { series: "dispositions", label: "compared" },
+    { series: "results", label: "match" },
+  ];
+  const total = 150;
+  let started = 0;
+  let committed = 0;
+  let folded = 0;
+  const count = async () =>
+    (await own.store.rollups.summary(candidate.liveRunId, wholeTime)).get("results")?.counts.get("match") ??
+    0;
+  const committer = async () => {
+    while (started < total) {
+      started++;
+      await commit(own, deployment.id, [started % 2, 0], facts);
+      committed++;
+    }
+  };
+  const compactor = async (store: typeof another) => {
+    while (committed < total) {
+      const taken = await store.rollups.compact();
+      folded += taken;
+    }
+  };
+  let reads = 0;
+  const reader = async () => {
+    while (committed < total) {
+      const before = committed;
+      const seen = await count();
+      expect(seen).toBeGreaterThanOrEqual(before);
+      expect(seen).toBeLessThanOrEqual(started);
+      reads++;
+    }
+  };
+  await Promise.all([
+    committer(),
+    committer(),
+    committer(),
+    compactor(own.store),
+    compactor(another),
+    reader(),
+  ]);
+  await another.close();
+  expect(await count()).toBe(total);
+  folded += await own.store.rollups.compact();
+  expect(await count()).toBe(total);
+  expect(folded).toBe(2 * total);
+  expect(reads).toBeGreaterThan(0);
+});
