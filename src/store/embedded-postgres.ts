@@ -27,15 +27,14 @@ export interface EmbeddedPostgres {
  * session of its own, so that Ctrl-C does not reach it before its clients have closed. A server that a killed process
  * left behind is stopped first.
  *
- * @throws UnderstudyError `conflict` when another process uses the folder; `child_failed` when it cannot run here.
+ * @throws UnderstudyError `config_invalid` when the folder cannot be made; `conflict` when another process uses the folder; `child_failed` when it cannot run here.
  */
 export async function startEmbeddedPostgres(options: {
   dataDir: string;
   log: Logger;
 }): Promise<EmbeddedPostgres> {
   const { log } = options;
-  await mkdir(options.dataDir, { recursive: true });
-  const dataDir = await realpath(options.dataDir);
+  const dataDir = await makeFolder(options.dataDir);
   const folder = join(dataDir, "postgres");
   const data = join(folder, "data");
   await clearLeftover(data, log);
@@ -64,6 +63,23 @@ export async function startEmbeddedPostgres(options: {
     }
     await clearLeftover(data, log);
     await sleep(300 * starts);
+  }
+}
+
+/** Its path without links: by it a server that was left behind is recognised. */
+async function makeFolder(path: string): Promise<string> {
+  try {
+    await mkdir(path, { recursive: true });
+    return await realpath(path);
+  } catch (error) {
+    throw new UnderstudyError(
+      "config_invalid",
+      `The data folder ${path} cannot be made: ${messageOf(error)}`,
+      {
+        hint: "Set UNDERSTUDY_DATA_DIR to a folder that you may write to.",
+        cause: error,
+      },
+    );
   }
 }
 

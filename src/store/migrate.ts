@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { Client } from "pg";
-import { UnderstudyError } from "../errors.js";
+import { messageOf, UnderstudyError } from "../errors.js";
 import type { Logger } from "../log.js";
 import { migrationsDir, schemaFile } from "../paths.js";
 import { createPrisma } from "./client.js";
@@ -39,13 +39,17 @@ export async function migrate(
     const prisma = createPrisma(databaseUrl, { poolMax: 1 });
     try {
       await ensurePartitions(prisma, { daysAhead: partitionDaysAhead });
+    } catch (error) {
+      // Nothing is lost without them: rows go to the default partitions, and move when they are made.
+      if (!/lock timeout/.test(messageOf(error))) throw error;
+      log.warn("partitions were not made, since a long transaction holds the tables; they will be, daily");
     } finally {
       await prisma.$disconnect();
     }
   } catch (error) {
     if (error instanceof UnderstudyError) throw error;
     throw new UnderstudyError("migration_failed", `The migration failed: ${reasonOf(error)}`, {
-      hint: "The database is as it was before. Correct the cause and run `understudy migrate` again.",
+      hint: "What failed was undone. Correct the cause and run `understudy migrate` again.",
       cause: error,
     });
   }

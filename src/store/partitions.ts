@@ -44,10 +44,12 @@ export async function ensurePartitions(
 }
 
 /**
- * One statement, so one transaction without a client-side one. Attaching a table, unlike creating a partition, does
- * not lock its parent against reads and writes; the default partition is locked, since rows that belong into the new
- * partition must not arrive there meanwhile. Whoever waits longer than 5 s for that lock gives up, or it would hold up
- * all that queue behind it.
+ * One statement, so one transaction without a client-side one.
+ *
+ * Readers go on meanwhile, since a table is attached: creating a partition in place locks its parent against them.
+ * Writers wait for these few milliseconds, or a row already on its way to the default partition would be refused. The
+ * default partition is locked because it is searched for rows of that day. Whoever waits more than 5 s for these locks
+ * gives up, or all others would queue up behind the wait.
  */
 function attachStatement(table: string, day: string, name: string): string {
   const next = new Date(Date.parse(day) + dayMs).toISOString().slice(0, 10);
@@ -59,6 +61,7 @@ BEGIN
     RETURN;
   END IF;
   CREATE TABLE "${name}" (LIKE "${table}" INCLUDING ALL);
+  LOCK TABLE ONLY "${table}" IN SHARE ROW EXCLUSIVE MODE;
   LOCK TABLE "${table}_default" IN ACCESS EXCLUSIVE MODE;
   WITH moved AS (DELETE FROM "${table}_default" WHERE "day" = '${day}' RETURNING *)
     INSERT INTO "${name}" SELECT * FROM moved;

@@ -8,14 +8,10 @@ import { messageOf, UnderstudyError } from "../errors.js";
 
 const run = promisify(execFile);
 
-/** The programs of the embedded Postgres, and what has to stand before them on the command line. */
-export interface PostgresBinaries {
+/** The programs of the embedded Postgres, and how to run them. */
+export interface PostgresBinaries extends Way {
   readonly initdb: string;
   readonly postgres: string;
-  /** Empty for an ordinary user; for root, a command that runs the rest as another user. */
-  readonly prefix: readonly string[];
-  /** Who owns the data, as seen from outside: Postgres insists on owning its folder. */
-  readonly owner: { readonly uid: number; readonly gid: number };
 }
 
 /** A child's environment: nothing of ours may steer it (PGPORT, PGDATA, LANG, …). */
@@ -45,13 +41,11 @@ const ownServer = "Or set DATABASE_URL to a Postgres of your own.";
  *
  * @throws UnderstudyError `child_failed` that says what to do when there is no way.
  */
-export async function findPostgres(folder: string): Promise<PostgresBinaries> {
+export async function findPostgres(folder: string, ways?: readonly Way[]): Promise<PostgresBinaries> {
   const { initdb, postgres } = await locate();
-  const uid = process.getuid!();
-  const gid = process.getgid!();
-  const ways = uid === 0 ? await waysForRoot() : [{ prefix: [], owner: { uid, gid } } satisfies Way];
+  const isRoot = process.getuid?.() === 0;
   const faults: string[] = [];
-  for (const way of ways) {
+  for (const way of ways ?? (isRoot ? await waysForRoot() : [wayForUser()])) {
     const fault = await probe(way.prefix, postgres, folder);
     if (fault === null) return { initdb, postgres, ...way };
     faults.push(fault);
@@ -60,21 +54,28 @@ export async function findPostgres(folder: string): Promise<PostgresBinaries> {
     "child_failed",
     `The embedded Postgres cannot run here:\n${faults.map((f) => `  - ${f}`).join("\n")}`,
     {
-      hint:
-        uid === 0
-          ? `Run as an ordinary user, since Postgres refuses to run as root. ${ownServer}`
-          : `Check that ${folder} belongs to you, and that \`npm ci\` ran with its install scripts. ${ownServer}`,
+      hint: isRoot
+        ? `Run as an ordinary user, since Postgres refuses to run as root. ${ownServer}`
+        : `Check that ${folder} belongs to you, and that \`npm ci\` ran with its install scripts. ${ownServer}`,
       details: { faults },
     },
   );
 }
 
-interface Way {
-  prefix: string[];
-  owner: { uid: number; gid: number };
+/** How to run Postgres. */
+export interface Way {
+  /** Empty for an ordinary user; for root, a command that runs the rest as another user. */
+  readonly prefix: readonly string[];
+  /** Who then owns the data, as seen from outside: Postgres insists on owning its folder. */
+  readonly owner: { readonly uid: number; readonly gid: number };
 }
 
-async function waysForRoot(): Promise<Way[]> {
+function wayForUser(): Way {
+  return { prefix: [], owner: { uid: process.getuid!(), gid: process.getgid!() } };
+}
+
+/** The ways for root, best first. */
+export async function waysForRoot(): Promise<[namespace: Way, capability: Way]> {
   const { uid, gid } = await nobody();
   return [
     {

@@ -1,9 +1,10 @@
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { lchown, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { UnderstudyError } from "../errors.js";
+import { processIdentity } from "../process/identity.js";
 import { commandOf, type PostgresBinaries, postgresEnvironment } from "./postgres-binaries.js";
 
 const run = promisify(execFile);
@@ -26,8 +27,8 @@ export async function preparePostgresFolder(folder: string, binaries: PostgresBi
 }
 
 async function initialise(folder: string, binaries: PostgresBinaries): Promise<void> {
+  await sweepDrafts(folder);
   const draft = `${folder}.new-${process.pid}`;
-  await rm(draft, { recursive: true, force: true });
   await mkdir(draft, { mode: 0o700 });
   const passwordFile = join(draft, "password");
   await writeFile(passwordFile, `${randomBytes(18).toString("base64url")}\n`, { mode: 0o600 });
@@ -51,9 +52,18 @@ async function initialise(folder: string, binaries: PostgresBinaries): Promise<v
     if (await exists(join(folder, "password"))) return;
     const said = (error as { stderr?: string }).stderr?.trim();
     throw new UnderstudyError("child_failed", `The embedded Postgres could not be set up in ${folder}.`, {
-      hint: said === undefined || said === "" ? undefined : said,
+      hint: said || "Check that the folder belongs to you: an earlier run may have been another user's.",
       cause: error,
     });
+  }
+}
+
+/** Removes what processes that ended halfway left. */
+async function sweepDrafts(folder: string): Promise<void> {
+  for (const name of await readdir(dirname(folder))) {
+    const pid = Number(new RegExp(`^${basename(folder)}\\.new-(\\d+)$`).exec(name)?.[1]);
+    if (Number.isNaN(pid) || (pid !== process.pid && processIdentity(pid) !== null)) continue;
+    await rm(join(dirname(folder), name), { recursive: true, force: true });
   }
 }
 
