@@ -41,6 +41,15 @@ export async function checkedCandidate(
   if (!endpoint.url.startsWith(onnxPrefix)) {
     return { name: input.name, endpoint, sha256: null, metadata: await upstream.describe(endpoint) };
   }
+  if (!/^[A-Za-z0-9_.-]+$/.test(endpoint.model)) {
+    throw new UnderstudyError(
+      "invalid_request",
+      `A model that is served here cannot be named ${endpoint.model}`,
+      {
+        hint: "Give a model of letters, digits, '.', '_' and '-'.",
+      },
+    );
+  }
   const path = endpoint.url.slice(onnxPrefix.length);
   const model = await describeOnnxModel({ config, log, path, name: endpoint.model });
   return { name: input.name, endpoint, sha256: model.sha256, metadata: metadataJson(endpoint.model, model) };
