@@ -1,0 +1,113 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Config } from "../config.js";
+import { UnderstudyError } from "../errors.js";
+import { describeModel, type ModelMetadata } from "./describe.js";
+import type { Endpoint } from "./endpoint.js";
+import { type ExchangeLimits, type ExchangeRequest, exchange } from "./exchange.js";
+import { createGuardedAgent } from "./guard.js";
+import type { Attempt, Observation } from "./observation.js";
+import { addressOf } from "./paths.js";
+
+/** A request for a model, without the address of the model. */
+export interface UpstreamRequest {
+  /** What follows the model in the path: `/infer`. */
+  suffix: string;
+  /** Content headers. */
+  headers: Readonly<Record<string, string>>;
+  body: Uint8Array;
+}
+
+/** Client of V2 endpoints. */
+export interface Upstream {
+  /**
+   * Sends one inference. Total for whatever the endpoint does: every failure is an observation. Refused connections,
+   * 429 and 503 are tried up to three times, with backoff, within `timeoutMs`; nothing else is tried again.
+   *
+   * @throws the signal's reason; UnderstudyError `config_invalid` when a secret of the endpoint is not set.
+   */
+  send(endpoint: Endpoint, request: UpstreamRequest, limits: ExchangeLimits): Promise<Observation>;
+  /**
+   * What the endpoint says of its model.
+   * @throws UnderstudyError `endpoint_unreachable`, `endpoint_not_v2`, `address_refused` or `config_invalid`.
+   */
+  describe(endpoint: Endpoint): Promise<ModelMetadata>;
+  close(): Promise<void>;
+}
+
+const attemptsMax = 3;
+
+/** Pause before the second attempt, and before the third: half to the whole of 100 and 400 ms, drawn anew each time. */
+const backoffMs = (attempt: number) => 100 * 4 ** (attempt - 1) * (0.5 + Math.random() / 2);
+
+export function createUpstream({ config }: { config: Pick<Config, "secret"> }): Upstream {
+  // A model may live anywhere but on a metadata service: in the cluster, on this machine.
+  const agent = createGuardedAgent({ internal: "allow" });
+
+  /** The endpoint's own headers, with the values of their secrets. */
+  function ownHeaders(endpoint: Endpoint): Record<string, string> {
+    return Object.fromEntries(
+      Object.entries(endpoint.headers).map(([name, secretName]) => {
+        const value = config.secret(secretName);
+        if (value === undefined) {
+          throw new UnderstudyError(
+            "config_invalid",
+            `The secret ${secretName} of ${endpoint.url} is not set`,
+            {
+              hint: `Set UNDERSTUDY_SECRET_${secretName.toUpperCase().replace(/[^A-Z0-9]/g, "_")}.`,
+            },
+          );
+        }
+        return [name.toLowerCase(), value];
+      }),
+    );
+  }
+
+  async function send(
+    endpoint: Endpoint,
+    { suffix, headers, body }: UpstreamRequest,
+    limits: ExchangeLimits,
+  ): Promise<Observation> {
+    const request: ExchangeRequest = {
+      ...addressOf(endpoint, suffix),
+      method: "POST",
+      headers: { ...headers, ...ownHeaders(endpoint) },
+      body,
+    };
+    const beganMs = performance.now();
+    const attempts: Attempt[] = [];
+    for (;;) {
+      const startedMs = performance.now() - beganMs;
+      const result = await exchange(agent, request, { ...limits, timeoutMs: limits.timeoutMs - startedMs });
+      attempts.push({
+        startedMs,
+        latencyMs: result.latencyMs,
+        ...(result.status === undefined ? {} : { status: result.status }),
+        ...(result.ok ? {} : { failure: result.failure }),
+      });
+      if (result.ok) return { ...result, attempts };
+      const pauseMs = backoffMs(attempts.length);
+      const timeLeftMs = limits.timeoutMs - (performance.now() - beganMs);
+      if (!result.retriable || attempts.length >= attemptsMax || pauseMs >= timeLeftMs) {
+        const { failure, message, latencyMs, status } = result;
+        return {
+          ok: false,
+          failure,
+          ...(status === undefined ? {} : { status }),
+          message,
+          latencyMs,
+          attempts,
+        };
+      }
+      await sleep(pauseMs, undefined, { signal: limits.signal });
+    }
+  }
+
+  return {
+    send,
+    describe: async (endpoint) =>
+      describeModel(endpoint, (request, limits) =>
+        exchange(agent, { ...request, headers: { ...request.headers, ...ownHeaders(endpoint) } }, limits),
+      ),
+    close: () => agent.destroy(),
+  };
+}
