@@ -26,7 +26,7 @@ function parseJson(text: string): unknown {
 
 const pageMax = 500;
 
-/** A page of a list that is short enough to be read whole, in the order of its keys. */
+/** A page of a list that is short enough to be read whole, in the order of its unique keys. */
 export function pageOfAll<Item, Key extends string | number>(
   items: readonly Item[],
   keyOf: (item: Item) => Key,
@@ -35,7 +35,9 @@ export function pageOfAll<Item, Key extends string | number>(
   const { limit = pageMax, cursor } = query;
   const key = z.union([z.string(), z.number()]);
   const after = cursor === undefined ? null : decodeCursor(cursor, z.tuple([key]))[0];
-  const rest = items.filter((item) => after === null || keyOf(item) > after);
+  const rest = items
+    .filter((item) => after === null || keyOf(item) > after)
+    .sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
   const page = rest.slice(0, limit);
   const last = page.at(-1);
   const more = rest.length > page.length && last !== undefined;
