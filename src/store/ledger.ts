@@ -3,7 +3,7 @@ import type { LedgerReader } from "./groups.js";
 import { wholeMinutes } from "./minutes.js";
 import type { CandidateLedger, Ledger } from "./types.js";
 
-export function createLedgerReader(prisma: PrismaClient): LedgerReader {
+export function createLedgerReader(prisma: Pick<PrismaClient, "$queryRaw">): LedgerReader {
   return {
     async read(deploymentId, range) {
       const { from, to } = wholeMinutes(range);

@@ -217,6 +217,7 @@ test("an older cut never overwrites a newer one; other epochs add up", async () 
   await send(a, 3, 30);
   await send(a, 2, 20);
   await send(b, 1, 100);
+  expect(await world.prisma.gatewayEpoch.findUnique({ where: { epoch: a } })).toMatchObject({ sequence: 3n });
   expect(await ledger.read(deployment.id, wholeTime)).toMatchObject({
     received: 130,
     notEligible: { parse: 128 },

@@ -1,4 +1,5 @@
-import { beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createLedgerReader } from "../../src/store/ledger.js";
 import { createStore } from "../../src/store/store.js";
 import type { CaptureRow, Ledger, OutcomeRow } from "../../src/store/types.js";
 import {
@@ -162,14 +163,18 @@ test("captures from before a run was opened are not assigned to it", async () =>
   });
 });
 
-test("the order of runs and segments holds although the clock steps back an hour", async () => {
+/** As if the clock of Postgres had stepped back an hour: all that is written carries times yet to come. */
+async function stepClockBack({ prisma }: World) {
+  await prisma.$executeRaw`UPDATE runs SET opened_at = opened_at + interval '1 hour'`;
+  await prisma.$executeRaw`UPDATE segments SET created_at = created_at + interval '1 hour'`;
+}
+
+test("a run that is opened after the clock stepped back is opened after all segments there are", async () => {
   const world = await openWorldForTest();
   const { deployment, candidate } = await addShadow(world);
   const { registry, catalogue, ledger } = world.store;
   await catalogue.commitSegment(segmentCommit(deployment.id, [captureRow(0)]));
-  // What was written before the step carries times that are yet to come.
-  await world.prisma.$executeRaw`UPDATE runs SET opened_at = opened_at + interval '1 hour'`;
-  await world.prisma.$executeRaw`UPDATE segments SET created_at = created_at + interval '1 hour'`;
+  await stepClockBack(world);
   await catalogue.commitSegment(segmentCommit(deployment.id, [captureRow(0)]));
   const revised = await registry.addCandidate(deployment.name, newCandidate({ sha256: "another" }));
   expect(revised.liveRunId).not.toBe(candidate.liveRunId);
@@ -180,13 +185,24 @@ test("the order of runs and segments holds although the clock steps back an hour
   });
 });
 
+test("work that is missing is missed although the clock stepped back", async () => {
+  const world = await openWorldForTest();
+  const { deployment } = await addShadow(world);
+  const { catalogue, ledger } = world.store;
+  await stepClockBack(world);
+  const { workIds } = await catalogue.commitSegment(segmentCommit(deployment.id, [captureRow(0)]));
+  expect(await ledger.read(deployment.id, wholeTime)).toMatchObject({ captured: 1, balanced: true });
+  await world.prisma.work.delete({ where: { id: workIds[0]! } });
+  expect(await ledger.read(deployment.id, wholeTime)).toMatchObject({ captured: 1, balanced: false });
+});
+
 describe("a planted miscount unbalances the ledger", () => {
   let world: World;
   let deploymentId: number;
 
   /** Two segments done and folded, one done, one dead, two pending; late comes a second candidate. */
-  beforeEach(async () => {
-    world = await openWorldForTest();
+  beforeAll(async () => {
+    world = await openWorld();
     const { deployment } = await addShadow(world);
     deploymentId = deployment.id;
     const { store } = world;
@@ -211,6 +227,8 @@ describe("a planted miscount unbalances the ledger", () => {
     await store.catalogue.commitSegment(segmentCommit(deploymentId, captures(minuteMs)));
     await store.catalogue.commitSegment(segmentCommit(deploymentId, captures(minuteMs)));
   });
+
+  afterAll(() => world.close());
 
   const before = {
     received: 36,
@@ -277,10 +295,15 @@ describe("a planted miscount unbalances the ledger", () => {
        (SELECT segment_id FROM work WHERE state = 'pending' AND run_id = (SELECT min(run_id) FROM work))`,
     ],
   ])("%s", async (_what, statement) => {
-    const { ledger } = world.store;
-    expect(await ledger.read(deploymentId, wholeTime)).toMatchObject(before);
-    expect(await world.prisma.$executeRawUnsafe(statement)).toBeGreaterThan(0);
-    expect((await ledger.read(deploymentId, wholeTime)).balanced).toBe(false);
+    const rolledBack = new Error("rolled back");
+    const planted = world.prisma.$transaction(async (tx) => {
+      const ledger = createLedgerReader(tx);
+      expect(await ledger.read(deploymentId, wholeTime)).toMatchObject(before);
+      expect(await tx.$executeRawUnsafe(statement)).toBeGreaterThan(0);
+      expect((await ledger.read(deploymentId, wholeTime)).balanced).toBe(false);
+      throw rolledBack;
+    });
+    await expect(planted).rejects.toBe(rolledBack);
   });
 });
 

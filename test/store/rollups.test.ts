@@ -197,6 +197,17 @@ test("more deltas than one statement folds", async () => {
   );
 });
 
+test("while one process folds, another leaves it alone", async () => {
+  const own = await openWorldForTest();
+  const { deployment } = await addShadow(own);
+  await commit(own, deployment.id, [0, 0], [{ series: "s", label: "a" }]);
+  await own.prisma.$transaction(async (tx) => {
+    await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtext('understudy'), hashtext('compact'))`;
+    expect(await own.store.rollups.compact()).toBe(0);
+  });
+  expect(await own.store.rollups.compact()).toBe(1);
+});
+
 test("counts are conserved while works commit and compactors run", async () => {
   const own = await openWorldForTest();
   const { deployment, candidate } = await addShadow(own);
