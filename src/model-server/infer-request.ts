@@ -1,8 +1,10 @@
+import { isUtf8 } from "node:buffer";
 import { quoted, shaped } from "../protocol/error.js";
 import { type InferRequest, type InferTensor, rawInputName } from "../protocol/infer.js";
 import { usesSharedMemory } from "../protocol/request-parameters.js";
 import { elementBytes, elementCount } from "../tensor/dtype.js";
 import type { Tensor } from "../tensor/tensor.js";
+import { bytesElements } from "../tensor/view.js";
 import type { ModelDescription, TensorDescription } from "./description.js";
 import { InferError } from "./infer-error.js";
 
@@ -45,6 +47,10 @@ function checkInput(wanted: TensorDescription, given: ReadonlyMap<string, InferT
       400,
       `input ${quoted(name)} has shape ${shaped(shape)}, the model wants ${shaped(wanted.shape)} (-1: any)`,
     );
+  }
+  // onnxruntime-node makes JavaScript strings of these, and C strings of those: others would be changed silently.
+  if (datatype === "BYTES" && !bytesElements(input).every((text) => isUtf8(text) && !text.includes(0))) {
+    throw new InferError(400, `input ${quoted(name)}: onnxruntime-node takes only text in UTF-8 without NUL`);
   }
   return { name, datatype, shape, data };
 }

@@ -27,7 +27,8 @@ const inferenceMain = join(packageRoot, "dist/src/model-server/inference-main.js
 export async function startInference(
   load: Omit<Extract<InferenceAsk, { kind: "load" }>, "kind">,
 ): Promise<Inference> {
-  const child = fork(inferenceMain, {
+  // The path is there for whoever looks at the list of processes.
+  const child = fork(inferenceMain, [load.path], {
     // Advanced serialization copies typed arrays as they are; its stdout is not ours to write results to.
     serialization: "advanced",
     stdio: ["ignore", "ignore", "inherit", "ipc"],

@@ -1,4 +1,3 @@
-import { isUtf8 } from "node:buffer";
 import { Tensor as OrtTensor } from "onnxruntime-node";
 import type { Datatype, Tensor } from "../tensor/tensor.js";
 import { bytesElements, typedView } from "../tensor/view.js";
@@ -26,17 +25,14 @@ export function datatypeOf(type: OrtTensor.Type): Datatype | null {
   return found ? (found[0] as Datatype) : null;
 }
 
-/**
- * @throws RangeError for BF16, and for BYTES that are not UTF-8: onnxruntime-node's strings are JavaScript's, which would
- *   silently change them
- */
+/** @throws RangeError for BF16, of which no model that was loaded has an input */
 export function toOrt(tensor: Tensor): OrtTensor {
   const { name, datatype, shape } = tensor;
   switch (datatype) {
     case "BF16":
       throw new RangeError(`input "${name}": onnxruntime-node has no bfloat16`);
     case "BYTES":
-      return new OrtTensor("string", bytesElements(tensor).map(textOf(name)), shape);
+      return new OrtTensor("string", bytesElements(tensor).map(textOf), shape);
     case "BOOL":
       // onnxruntime's kernels count on a bool being 0 or 1.
       return new OrtTensor(
@@ -67,7 +63,6 @@ function bytesOf({ data }: OrtTensor): Uint8Array {
   return Buffer.concat(parts);
 }
 
-const textOf = (name: string) => (element: Uint8Array) => {
-  if (!isUtf8(element)) throw new RangeError(`input "${name}": onnxruntime-node takes only text in UTF-8`);
+function textOf(element: Uint8Array): string {
   return Buffer.from(element.buffer, element.byteOffset, element.byteLength).toString();
-};
+}
