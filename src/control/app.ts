@@ -2,7 +2,6 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import express, { type Express, type RequestHandler, type Response } from "express";
 import helmet from "helmet";
-import { UnderstudyError } from "../errors.js";
 import type { Registry } from "../metrics.js";
 import type { ControlContext } from "./context.js";
 import { refuseCrossSite, requireJson, requireLoopbackHost } from "./guards.js";
@@ -90,11 +89,7 @@ const noStore: RequestHandler = (_request, response, next) => {
 
 function ready({ store }: ControlContext): RequestHandler {
   return async (_request, response) => {
-    try {
-      await store.registry.listDeployments();
-    } catch (error) {
-      throw new UnderstudyError("database_unreachable", "The database does not answer", { cause: error });
-    }
+    await store.gauges.firingAlerts();
     response.json({ status: "ready" });
   };
 }

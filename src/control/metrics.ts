@@ -23,7 +23,8 @@ export function addStoreMetrics(registry: Registry, gauges: Gauges, log: Logger)
         async collect() {
           this.reset();
           await set(this).catch((error) => {
-            this.remove();
+            // Without labels a reset gauge is 0, which is not known either.
+            if (labelNames.length === 0) this.remove();
             log.warn({ metric: name, error: messageOf(error) }, "metric not read");
           });
         },

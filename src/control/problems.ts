@@ -3,6 +3,7 @@ import type { ErrorRequestHandler, RequestHandler, Response } from "express";
 import type { z } from "zod";
 import { messageOf, UnderstudyError } from "../errors.js";
 import type { Logger } from "../log.js";
+import { isUnreachable } from "../store/unreachable.js";
 import type { Problem } from "./api.js";
 
 /** Faults of a request, as `errors` of a problem. */
@@ -60,6 +61,10 @@ function problemOf(error: unknown): Problem {
   }
   const status = clientStatus(error);
   if (status !== null) return problem("invalid_request", status, messageOf(error));
+  if (isUnreachable(error)) {
+    const hint = "Try again once the database is back; /readyz tells.";
+    return problem("database_unreachable", 503, "The database does not answer", hint);
+  }
   return problem("internal", 500, "Something went wrong here; the log of the control plane says what.");
 }
 
