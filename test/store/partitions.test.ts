@@ -94,7 +94,7 @@ describe("partitions", () => {
     expect(places).toEqual(days.map((day) => ({ place: partitionName("captures", day), n: 15 })));
   });
 
-  test("a table in use by a long transaction is given up on, and read meanwhile", async () => {
+  test("a table in use by a long transaction is given up on; the next try makes it", async () => {
     await onServer(database.url, async (other) => {
       await other.query("BEGIN; SELECT count(*) FROM output_diffs_default");
       const attempt = ensurePartitions(prisma, { daysAhead: 0, nowMs: noon("2034-01-01") });

@@ -45,7 +45,7 @@ export default async function setup(project: TestProject): Promise<(() => Promis
 
 /** `UNDERSTUDY_TEST_DATABASE_URL` (its role must be allowed to create databases), or an embedded one for this run. */
 async function startServer(): Promise<{ url: string; close(): Promise<void> }> {
-  const given = process.env["UNDERSTUDY_TEST_DATABASE_URL"];
+  const given = process.env.UNDERSTUDY_TEST_DATABASE_URL;
   if (given) return { url: given, close: () => Promise.resolve() };
   const dataDir = await mkdtemp(join(tmpdir(), "understudy-test-postgres-"));
   const server = await startEmbeddedPostgres({ dataDir, log });
@@ -75,7 +75,7 @@ function build(): void {
     execFileSync(process.execPath, [tsc, ...args], { cwd: packageRoot, encoding: "utf8", stdio: "pipe" });
   } catch (error) {
     const said = (error as { stdout?: string }).stdout ?? String(error);
-    if (process.env["CI"]) throw new Error(`dist/ does not compile:\n${said}`);
+    if (process.env.CI) throw new Error(`dist/ does not compile:\n${said}`);
     process.stderr.write(`dist/ has type errors:\n${said}`);
   }
   if (existsSync(cliMain)) chmodSync(cliMain, 0o755);
