@@ -1,0 +1,83 @@
+import { readFile, rename, writeFile } from "node:fs/promises";
+import { messageOf } from "../errors.js";
+import type { Logger } from "../log.js";
+import type { Registry } from "../store/groups.js";
+import type { GatewayConfig } from "../store/types.js";
+
+/** How soon a change, the kill switch above all, reaches the gateway. */
+const pollMs = 1_000;
+
+/**
+ * Watches which deployments there are. The last answer is kept in a file, so that a gateway knows its deployments
+ * when it starts while Postgres is away.
+ */
+export interface DeploymentWatch {
+  close(): void;
+}
+
+/** @param deps.onChange told the deployments from the file at once, if there is one, then every change */
+export async function watchDeployments(deps: {
+  registry: Registry | null;
+  path: string;
+  onChange: (config: GatewayConfig) => void;
+  log: Logger;
+}): Promise<DeploymentWatch> {
+  const { registry, path, onChange, log } = deps;
+  let known = await readFile(path, "utf8").catch(() => "");
+  let closed = false;
+  let failing = false;
+  let timer: NodeJS.Timeout | undefined;
+
+  if (known !== "") {
+    try {
+      onChange(JSON.parse(known) as GatewayConfig);
+    } catch (error) {
+      log.warn({ path, error: messageOf(error) }, "the copy of the deployments cannot be read");
+      known = "";
+    }
+  }
+
+  async function keepCopy(text: string): Promise<void> {
+    try {
+      await writeFile(`${path}.new`, text, { mode: 0o600 });
+      await rename(`${path}.new`, path);
+    } catch (error) {
+      log.warn({ path, error: messageOf(error) }, "the copy of the deployments cannot be written");
+    }
+  }
+
+  async function poll(source: Registry): Promise<void> {
+    try {
+      const config = await source.gatewayConfig();
+      const text = JSON.stringify(config);
+      if (closed) return;
+      if (failing) log.info("Postgres answers again");
+      failing = false;
+      if (text === known) return;
+      known = text;
+      onChange(config);
+      await keepCopy(text);
+    } catch (error) {
+      if (!failing)
+        log.warn({ error: messageOf(error) }, "cannot ask for the deployments; going on as they were");
+      failing = true;
+    }
+  }
+
+  async function keepPolling(source: Registry): Promise<void> {
+    await poll(source);
+    if (!closed) timer = setTimeout(() => void keepPolling(source), pollMs);
+  }
+
+  if (registry !== null) {
+    const first = keepPolling(registry);
+    // Whoever knows something can begin; Postgres may take seconds to say that it is away.
+    if (known === "") await first;
+  }
+  return {
+    close() {
+      closed = true;
+      clearTimeout(timer);
+    },
+  };
+}

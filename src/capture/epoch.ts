@@ -1,0 +1,147 @@
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import type { LedgerCut, LedgerMinute } from "../store/types.js";
+import type { Account, AccountMinute } from "./account.js";
+import type { ServedCut } from "./cut.js";
+import { type JournalRecord, type JournalState, openJournal } from "./journal.js";
+import type { ClosedFile } from "./spool-file.js";
+
+/** Who an epoch belongs to; kept beside its journal. */
+export interface EpochIdentity {
+  /** UUID of one life of one gateway's capture side. */
+  epoch: string;
+  /** Name of the gateway, for people. */
+  gateway: string;
+  /** Wall clock at its start, and the monotonic clock of this boot at the same moment. */
+  startedAtMs: number;
+  startedMonotonicMs: number;
+  bootId: string;
+}
+
+export const epochFiles = { identity: "epoch.json", journal: "journal", reservation: "reserved" } as const;
+
+/** Shipments that may go out under one cut; each has a number of its own, so that a later one wins. */
+const shipmentsPerCut = 2 ** 20;
+
+/** One life of a capture side: its account, as journalled, and the spool files that are still to be shipped. */
+export interface Epoch extends EpochIdentity {
+  readonly folder: string;
+  readonly account: Account;
+  /** Closed files, the oldest first. */
+  readonly files: ClosedFile[];
+  readonly state: LedgerCut["state"];
+  /** Number of the newest cut. */
+  readonly cut: number;
+  /** Takes over a cut, and journals it. */
+  takeCut(cut: ServedCut): void;
+  /** The epoch has ended in order, and everything is accounted for. */
+  end(): Promise<void>;
+  /** Brings the newest cut onto the disk, before anything is shipped under it. */
+  sync(): Promise<void>;
+  /** A shipment's minutes as a cut for Postgres; each call outranks those before. */
+  ledgerCut(minutes: LedgerMinute[]): LedgerCut;
+  /**
+   * A file has been shipped, which changed these minutes: it is deleted once the journal says so. If the disk refuses,
+   * it is deleted with a later one. Never throws: what was shipped must not be shipped anew by this epoch.
+   */
+  fileDone(file: ClosedFile, changed: AccountMinute[]): Promise<void>;
+  close(): void;
+}
+
+export function openEpoch(deps: {
+  identity: EpochIdentity;
+  folder: string;
+  account: Account;
+  /** What a journal that lies there says; of an epoch that begins, nothing. */
+  before: JournalState | null;
+  onJournalError: (error: unknown) => void;
+}): Epoch {
+  const { identity, folder, account, before, onJournalError } = deps;
+  const received = new Map(before?.received);
+  /** Shipped, and not yet known to be deleted. */
+  const done = new Set(before?.done);
+  const newest = {
+    cut: before?.cut ?? 0,
+    atMs: before?.atMs ?? identity.startedAtMs,
+    sequence: before?.sequence ?? 0,
+  };
+  let ended: JournalRecord["ended"] = before?.ended ?? null;
+  let shipments = 0;
+
+  const record = (part: Pick<JournalRecord, "received" | "minutes">): JournalRecord => ({
+    ...newest,
+    ...part,
+    done: [...done],
+    ended,
+  });
+  const journal = openJournal(join(folder, epochFiles.journal), () =>
+    record({ received: [...received], minutes: account.minutes() }),
+  );
+
+  function append(part: Pick<JournalRecord, "received" | "minutes">): boolean {
+    try {
+      journal.append(record(part));
+      return true;
+    } catch (error) {
+      onJournalError(error);
+      return false;
+    }
+  }
+
+  return {
+    ...identity,
+    folder,
+    account,
+    files: [],
+    get state() {
+      return ended ?? "live";
+    },
+    get cut() {
+      return newest.cut;
+    },
+
+    takeCut(served) {
+      newest.cut += 1;
+      newest.atMs = served.atMs;
+      newest.sequence = served.sequence;
+      for (const [deploymentId, count] of served.received) received.set(deploymentId, count);
+      append({ received: served.received, minutes: account.cut(served.minutes) });
+    },
+
+    async end() {
+      ended = "closed";
+      if (append({ received: [], minutes: [] })) await journal.sync();
+    },
+
+    sync: () => journal.sync(),
+
+    ledgerCut(minutes) {
+      shipments += 1;
+      return {
+        epoch: identity.epoch,
+        gateway: identity.gateway,
+        startedAtMs: identity.startedAtMs,
+        sequence: newest.cut * shipmentsPerCut + shipments,
+        cutAtMs: newest.atMs,
+        clockOffsetMs: 0,
+        state: ended ?? "live",
+        counts: minutes,
+      };
+    },
+
+    async fileDone(file, changed) {
+      done.add(file.name);
+      // If the file went first, a crash in between would settle its withdrawals as captures.
+      if (!append({ received: [], minutes: changed })) return;
+      try {
+        if (changed.length > 0) await journal.sync();
+        for (const name of done) rmSync(join(folder, name), { force: true });
+        done.clear();
+      } catch (error) {
+        onJournalError(error);
+      }
+    },
+
+    close: () => journal.close(),
+  };
+}

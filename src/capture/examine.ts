@@ -1,0 +1,111 @@
+import { decodeContent } from "../protocol/content.js";
+import { headerLengthName, parseHeaderLength } from "../protocol/headers.js";
+import { decodeInferRequest, decodeInferResponse } from "../protocol/infer.js";
+import { sequenceId, usesSharedMemory } from "../protocol/request-parameters.js";
+import type { Capture, NotEligibleReason } from "./capture.js";
+import type { StoredRecord } from "./record.js";
+
+/** Request headers that are kept because they tell requests apart, not what the body is. */
+const tagHeaders = new Set(["traceparent", "x-request-id"]);
+
+const versionCharactersMax = 128;
+
+/** What one spooled exchange is: a capture, or no request that could be replayed alone. */
+export type Examined = { capture: Capture } | { notEligible: NotEligibleReason };
+
+/**
+ * Reads an exchange as the protocol has it, under caps: content codings are removed only to look inside, and bodies
+ * are kept as received. An answer that cannot be read makes no difference here: comparing will say so.
+ *
+ * @param bytesMax most bytes of a body once its content coding is removed
+ */
+export function examine(record: StoredRecord, bytesMax: number): Examined {
+  const headers = fromPairs(record.requestHeaders);
+  const notEligible = ineligibility(record.requestBody, headers, bytesMax);
+  if (notEligible !== null) return { notEligible };
+  const responseHeaders = fromPairs(record.responseHeaders);
+  const { requestHeaders, tags } = split(headers);
+  return {
+    capture: {
+      id: record.id,
+      sequence: record.sequence,
+      deploymentId: record.deploymentId,
+      receivedAtMs: record.receivedAtMs,
+      transport: "http",
+      method: record.method,
+      path: record.path,
+      requestHeaders,
+      requestBody: record.requestBody,
+      status: record.status,
+      responseHeaders,
+      responseBody: record.responseBody,
+      primaryMs: record.primaryMs,
+      primaryVersion: versionOf(record.responseBody, responseHeaders, bytesMax),
+      sample: record.sample,
+      tags,
+    },
+  };
+}
+
+function ineligibility(
+  received: Uint8Array,
+  headers: Readonly<Record<string, string>>,
+  bytesMax: number,
+): NotEligibleReason | null {
+  let body: Uint8Array;
+  let headerLength: number | null;
+  try {
+    body = decodeContent(received, headers["content-encoding"], bytesMax);
+  } catch {
+    return "content_coding";
+  }
+  try {
+    headerLength = parseHeaderLength(headers[headerLengthName], body.length);
+  } catch {
+    return "framing";
+  }
+  try {
+    const request = decodeInferRequest(body, headerLength);
+    if (usesSharedMemory(request)) return "shared_memory";
+    if (sequenceId(request) !== null) return "sequence";
+    return null;
+  } catch {
+    return "parse";
+  }
+}
+
+function versionOf(
+  received: Uint8Array,
+  headers: Readonly<Record<string, string>>,
+  bytesMax: number,
+): string {
+  try {
+    const body = decodeContent(received, headers["content-encoding"], bytesMax);
+    const headerLength = parseHeaderLength(headers[headerLengthName], body.length);
+    const version = decodeInferResponse(body, headerLength).modelVersion;
+    // Foreign text on its way into Postgres, which refuses NUL.
+    return version.replaceAll("\0", "\ufffd").slice(0, versionCharactersMax);
+  } catch {
+    return "";
+  }
+}
+
+/** Lower-case names; values of a repeated header are joined, as HTTP has it. */
+function fromPairs(pairs: readonly string[]): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (let index = 0; index + 1 < pairs.length; index += 2) {
+    const name = pairs[index]!.toLowerCase();
+    const value = pairs[index + 1]!;
+    headers[name] = headers[name] === undefined ? value : `${headers[name]}, ${value}`;
+  }
+  return headers;
+}
+
+function split(headers: Readonly<Record<string, string>>) {
+  const requestHeaders: Record<string, string> = {};
+  const tags: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    (tagHeaders.has(name) ? tags : requestHeaders)[name] = value;
+  }
+  return { requestHeaders, tags };
+}

@@ -1,0 +1,142 @@
+import { randomUUID } from "node:crypto";
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+
+/**
+ * Who holds a part of the spool. Each capture side has a folder of its own, which says who it is; within it lies one
+ * folder for its epoch, and one for each epoch that it took over from a holder that is no more. Taking over is a
+ * rename, so of two that try only one succeeds.
+ */
+interface HolderIdentity {
+  host: string;
+  bootId: string;
+  pid: number;
+  /** Tells a process from a later one with the same pid; empty where the system does not say. */
+  started: string;
+}
+
+const identityFile = "holder.json";
+/** A holder on another machine counts as gone when it has not been heard of for this long. */
+const silentMs = 60_000;
+
+export interface Holder {
+  /** Where epochs lie: `FOLDER/EPOCH`. */
+  readonly folder: string;
+  /** Says that it is still there; to be called every few seconds. */
+  beat(): void;
+  /**
+   * Takes over the epochs of holders that are no more. Returns their folders.
+   * @param ended holders of this process that are known to be gone
+   */
+  adopt(ended?: ReadonlySet<string>): string[];
+  /** Removes the folder if nothing is left in it. */
+  close(): void;
+}
+
+/** @param name a name that no other holder ever has: the id of its epoch */
+export function createHolder(root: string, name: string): Holder {
+  const folder = join(root, name);
+  const identityPath = join(folder, identityFile);
+  // Made aside, so that no other ever sees a folder that does not say whose it is.
+  const aside = join(root, `.${randomUUID()}`);
+  mkdirSync(aside, { recursive: true, mode: 0o700 });
+  writeFileSync(join(aside, identityFile), JSON.stringify(identityOf(process.pid)));
+  renameSync(aside, folder);
+
+  return {
+    folder,
+
+    beat() {
+      const now = new Date();
+      utimesSync(identityPath, now, now);
+    },
+
+    adopt(ended = new Set()) {
+      const adopted: string[] = [];
+      for (const other of readdirSync(root)) {
+        if (other === name || other.startsWith(".")) continue;
+        if (!ended.has(other) && isAlive(join(root, other))) continue;
+        adopted.push(...takeOver(join(root, other), folder));
+      }
+      return adopted;
+    },
+
+    close() {
+      const left = readdirSync(folder).filter((entry) => entry !== identityFile);
+      if (left.length === 0) rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function takeOver(from: string, to: string): string[] {
+  const taken: string[] = [];
+  for (const epoch of listFolder(from)) {
+    if (epoch === identityFile) continue;
+    try {
+      renameSync(join(from, epoch), join(to, epoch));
+      taken.push(join(to, epoch));
+    } catch (error) {
+      // Another was faster.
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    }
+  }
+  rmSync(from, { recursive: true, force: true });
+  return taken;
+}
+
+function listFolder(path: string): string[] {
+  try {
+    return readdirSync(path);
+  } catch {
+    return [];
+  }
+}
+
+function isAlive(folder: string): boolean {
+  const path = join(folder, identityFile);
+  try {
+    const holder = JSON.parse(readFileSync(path, "utf8")) as HolderIdentity;
+    const here = identityOf(holder.pid);
+    if (holder.host !== here.host) return Date.now() - statSync(path).mtimeMs < silentMs;
+    if (holder.bootId !== here.bootId || holder.started !== here.started) return false;
+    process.kill(holder.pid, 0);
+    return true;
+  } catch (error) {
+    // Another user's process may be there and not be ours to signal.
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+/** How a process with this pid would identify itself here and now. */
+function identityOf(pid: number): HolderIdentity {
+  return {
+    host: hostname(),
+    bootId: readText("/proc/sys/kernel/random/boot_id"),
+    pid,
+    started: startOf(pid),
+  };
+}
+
+/** When a process started, in clock ticks since boot: field 22 of its `stat`, the 20th after its name. */
+function startOf(pid: number): string {
+  const stat = readText(`/proc/${pid}/stat`);
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "";
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8").trim();
+  } catch {
+    return "";
+  }
+}

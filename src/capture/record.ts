@@ -1,0 +1,149 @@
+import { crc32 } from "node:zlib";
+import { v7 } from "uuid";
+import type { Sample } from "./capture.js";
+import { type RingProducer, recordKind } from "./ring.js";
+
+/**
+ * One exchange as bytes, the same in the ring and in a spool file, so that it is copied once and never re-encoded.
+ * The serving thread writes all but checksum, cut and id, which the capture thread stamps in place. Little-endian.
+ */
+const offset = {
+  size: 0,
+  kind: 4,
+  checksum: 8,
+  deploymentId: 12,
+  sequence: 16,
+  receivedAtMs: 24,
+  primaryMs: 32,
+  status: 40,
+  sample: 42,
+  textBytes: 44,
+  requestBytes: 48,
+  responseBytes: 52,
+  cut: 56,
+  id: 64,
+  payload: 80,
+} as const;
+
+/** The checksum covers all that follows it. */
+const checkedFrom = offset.deploymentId;
+const samples = ["base", "targeted"] as const satisfies readonly Sample[];
+
+/** An exchange that has ended, as the serving thread saw it. */
+export interface SeenExchange {
+  deploymentId: number;
+  sequence: number;
+  receivedAtMs: number;
+  primaryMs: number;
+  status: number;
+  sample: Sample;
+  method: string;
+  path: string;
+  /** Names and values in turn. Neither can hold a line break: HTTP parsers refuse it. */
+  requestHeaders: readonly string[];
+  responseHeaders: readonly string[];
+  requestChunks: readonly Uint8Array[];
+  requestBytes: number;
+  responseChunks: readonly Uint8Array[];
+  responseBytes: number;
+}
+
+/** Copies an exchange into the ring. False: it does not fit. */
+export function writeExchange(ring: RingProducer, seen: SeenExchange): boolean {
+  const text = `${seen.method}\n${seen.path}\r${seen.requestHeaders.join("\n")}\r${seen.responseHeaders.join("\n")}`;
+  const bytes = offset.payload + text.length + seen.requestBytes + seen.responseBytes;
+  const at = ring.reserve(bytes, recordKind.capture);
+  if (at < 0) return false;
+  const { data } = ring;
+  data.writeInt32LE(seen.deploymentId, at + offset.deploymentId);
+  data.writeDoubleLE(seen.sequence, at + offset.sequence);
+  data.writeDoubleLE(seen.receivedAtMs, at + offset.receivedAtMs);
+  data.writeDoubleLE(seen.primaryMs, at + offset.primaryMs);
+  data.writeUInt16LE(seen.status, at + offset.status);
+  data.writeUInt16LE(samples.indexOf(seen.sample), at + offset.sample);
+  data.writeInt32LE(text.length, at + offset.textBytes);
+  data.writeInt32LE(seen.requestBytes, at + offset.requestBytes);
+  data.writeInt32LE(seen.responseBytes, at + offset.responseBytes);
+  let end = at + offset.payload;
+  // Node hands over head and headers as latin1, one character for each byte.
+  data.write(text, end, "latin1");
+  end += text.length;
+  for (const chunk of seen.requestChunks) {
+    data.set(chunk, end);
+    end += chunk.length;
+  }
+  for (const chunk of seen.responseChunks) {
+    data.set(chunk, end);
+    end += chunk.length;
+  }
+  ring.publish();
+  return true;
+}
+
+/** Gives a record its id, the number of the cut that will cover it, and its checksum. */
+export function stampRecord(data: Buffer, at: number, size: number, cut: number): void {
+  data.writeDoubleLE(cut, at + offset.cut);
+  v7({ msecs: receivedAtOf(data, at) }, data, at + offset.id);
+  data.writeUInt32LE(crc32(data.subarray(at + checkedFrom, at + size)), at + offset.checksum);
+}
+
+export function deploymentOf(data: Buffer, at: number): number {
+  return data.readInt32LE(at + offset.deploymentId);
+}
+
+export function receivedAtOf(data: Buffer, at: number): number {
+  return data.readDoubleLE(at + offset.receivedAtMs);
+}
+
+/** A record that was read back and found sound. */
+export interface StoredRecord extends Omit<SeenExchange, "requestChunks" | "responseChunks"> {
+  id: string;
+  cut: number;
+  requestBody: Buffer;
+  responseBody: Buffer;
+}
+
+/** The size of the sound record at `at`, or 0 when there is none: the end, a torn tail, or damage. */
+export function soundRecordSize(data: Buffer, at: number): number {
+  if (at + offset.payload > data.length) return 0;
+  const size = data.readInt32LE(at);
+  if (size < offset.payload || at + size > data.length) return 0;
+  if (data.readInt32LE(at + offset.kind) !== recordKind.capture) return 0;
+  const checksum = crc32(data.subarray(at + checkedFrom, at + size));
+  return checksum === data.readUInt32LE(at + offset.checksum) ? size : 0;
+}
+
+/** Reads a sound record. Bodies share its memory. */
+export function readRecord(data: Buffer, at: number): StoredRecord {
+  const textBytes = data.readInt32LE(at + offset.textBytes);
+  const requestBytes = data.readInt32LE(at + offset.requestBytes);
+  const responseBytes = data.readInt32LE(at + offset.responseBytes);
+  const textAt = at + offset.payload;
+  const requestAt = textAt + textBytes;
+  const responseAt = requestAt + requestBytes;
+  const [line = "", request = "", response = ""] = data.toString("latin1", textAt, requestAt).split("\r");
+  const [method = "", path = ""] = line.split("\n");
+  return {
+    id: formatId(data.subarray(at + offset.id, at + offset.payload)),
+    cut: data.readDoubleLE(at + offset.cut),
+    deploymentId: deploymentOf(data, at),
+    sequence: data.readDoubleLE(at + offset.sequence),
+    receivedAtMs: receivedAtOf(data, at),
+    primaryMs: data.readDoubleLE(at + offset.primaryMs),
+    status: data.readUInt16LE(at + offset.status),
+    sample: samples[data.readUInt16LE(at + offset.sample)] ?? "targeted",
+    method,
+    path,
+    requestHeaders: request === "" ? [] : request.split("\n"),
+    responseHeaders: response === "" ? [] : response.split("\n"),
+    requestBytes,
+    responseBytes,
+    requestBody: data.subarray(requestAt, responseAt),
+    responseBody: data.subarray(responseAt, responseAt + responseBytes),
+  };
+}
+
+function formatId(bytes: Buffer): string {
+  const hex = bytes.toString("hex");
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}

@@ -1,0 +1,137 @@
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import type { BlobStore } from "../blobs/blobs.js";
+import { UnderstudyError } from "../errors.js";
+import { minuteOf } from "../ids.js";
+import { headerLengthName } from "../protocol/headers.js";
+import type { Catalogue } from "../store/groups.js";
+import type { CaptureRow } from "../store/types.js";
+import type { FileOutcome } from "./account.js";
+import type { Capture } from "./capture.js";
+import type { Epoch } from "./epoch.js";
+import { examine } from "./examine.js";
+import { readRecord, soundRecordSize } from "./record.js";
+import { writeSegment } from "./segment.js";
+import type { ClosedFile } from "./spool-file.js";
+
+/** A spool file as it will be shipped. */
+interface Content {
+  captures: Capture[];
+  outcome: FileOutcome;
+}
+
+/**
+ * Makes a segment of a spool file and catalogues it with the newest cut; then the file is done with. Sending it again,
+ * after any failure or crash, changes nothing.
+ *
+ * @param beforeCommit called when the next failure leaves open whether the commit went through
+ * @returns the works that the segment gives rise to
+ */
+export async function shipFile(
+  deps: { blobs: BlobStore; catalogue: Catalogue; bodyBytesMax: number },
+  epoch: Epoch,
+  file: ClosedFile,
+  beforeCommit: () => void,
+): Promise<bigint[]> {
+  const { blobs, catalogue, bodyBytesMax } = deps;
+  const content = await readContent(file, bodyBytesMax);
+  // What is shipped must not be forgotten by a power cut: the account would fall behind Postgres'.
+  await epoch.sync();
+  if (content.captures.length === 0) return withdrawAll(catalogue, epoch, file, content.outcome);
+
+  const bytes = writeSegment(content.captures, {
+    "understudy.epoch": epoch.epoch,
+    "understudy.gateway": epoch.gateway,
+    "understudy.boot_id": epoch.bootId,
+    "understudy.started_at_ms": String(epoch.startedAtMs),
+    "understudy.started_monotonic_ms": String(epoch.startedMonotonicMs),
+  });
+  const sha256 = createHash("sha256").update(bytes).digest("hex");
+  const { segmentId, deploymentId, day } = file;
+  // The digest is in the key, so that a segment sent again by a later version does not replace what is catalogued.
+  const blobKey = `segments/${deploymentId}/${day}/${segmentId}.${sha256.slice(0, 16)}.parquet`;
+  await blobs.put(blobKey, bytes);
+
+  const shipment = epoch.account.ship(content.outcome);
+  const segment = { id: segmentId, deploymentId, day, gatewayEpoch: epoch.epoch, blobKey, sha256 };
+  beforeCommit();
+  try {
+    const { workIds } = await catalogue.commitSegment({
+      segment: { ...segment, bytes: bytes.length },
+      captures: content.captures.map(rowOf),
+      cut: epoch.ledgerCut(shipment.minutes),
+    });
+    await epoch.fileDone(file, shipment.arrived());
+    return workIds;
+  } catch (error) {
+    if (!(error instanceof UnderstudyError && error.code === "not_found")) throw error;
+    await blobs.delete(blobKey);
+    return withdrawAll(catalogue, epoch, file, withoutDeployment(content));
+  }
+}
+
+async function withdrawAll(
+  catalogue: Catalogue,
+  epoch: Epoch,
+  file: ClosedFile,
+  outcome: FileOutcome,
+): Promise<bigint[]> {
+  const shipment = epoch.account.ship(outcome);
+  await catalogue.shipCut(epoch.ledgerCut(shipment.minutes));
+  await epoch.fileDone(file, shipment.arrived());
+  return [];
+}
+
+/** The deployment was deleted: there is nothing left to capture for. */
+function withoutDeployment({ captures, outcome }: Content): FileOutcome {
+  const gone = captures.map((capture) => ({
+    minuteMs: minuteOf(capture.receivedAtMs),
+    why: { dropped: "capture_off" } as const,
+  }));
+  return { ...outcome, captured: new Map(), withdrawn: [...outcome.withdrawn, ...gone] };
+}
+
+/** Reads and examines what is in the file. What the disk lost of it since it was written is a `spool_error`. */
+async function readContent(file: ClosedFile, bodyBytesMax: number): Promise<Content> {
+  const data = await readFile(file.path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return Buffer.alloc(0);
+    throw error;
+  });
+  const captures: Capture[] = [];
+  const captured = new Map<number, number>();
+  const withdrawn: { minuteMs: number; why: FileOutcome["withdrawn"][number]["why"] }[] = [];
+  const missing = new Map(file.minutes);
+  for (let at = 0, size = soundRecordSize(data, 0); size > 0; size = soundRecordSize(data, at)) {
+    const record = readRecord(data, at);
+    at += size;
+    const minuteMs = minuteOf(record.receivedAtMs);
+    missing.set(minuteMs, (missing.get(minuteMs) ?? 0) - 1);
+    const examined = examine(record, bodyBytesMax);
+    if ("capture" in examined) {
+      captures.push(examined.capture);
+      captured.set(minuteMs, (captured.get(minuteMs) ?? 0) + 1);
+    } else {
+      withdrawn.push({ minuteMs, why: examined });
+    }
+  }
+  for (const [minuteMs, count] of missing) {
+    for (let index = 0; index < count; index++) withdrawn.push({ minuteMs, why: { dropped: "spool_error" } });
+  }
+  return { captures, outcome: { deploymentId: file.deploymentId, captured, withdrawn } };
+}
+
+function rowOf(capture: Capture, row: number): CaptureRow {
+  return {
+    id: capture.id,
+    row,
+    receivedAtMs: capture.receivedAtMs,
+    transport: `http-${capture.requestHeaders[headerLengthName] === undefined ? "json" : "binary"}`,
+    primaryVersion: capture.primaryVersion,
+    status: capture.status,
+    primaryMs: capture.primaryMs,
+    requestBytes: capture.requestBody.length,
+    responseBytes: capture.responseBody.length,
+    sample: capture.sample,
+    tags: capture.tags,
+  };
+}

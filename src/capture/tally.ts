@@ -1,0 +1,172 @@
+import { minuteOf } from "../ids.js";
+import type { DropReason } from "./capture.js";
+import { type ServedMinute, writeCut } from "./cut.js";
+import { type SeenExchange, writeExchange } from "./record.js";
+import type { RingProducer } from "./ring.js";
+import type { SequenceWriter } from "./sequences.js";
+
+/** Captures between two cuts, at most: spool files roll at cuts, and a segment should hold a few hundred. */
+const cutCaptures = 256;
+/** Bytes between two cuts, at most, so that segments of large bodies still fit into a worker's memory. */
+const cutBytes = 8 * 1024 ** 2;
+/**
+ * How long a minute is remembered after it ended. A clock that steps back by less finds its minutes as they were,
+ * and counts on; one that steps back further is held at this distance.
+ */
+const rememberedMs = 2 * 3_600_000;
+
+/** The count of one deployment's requests of one minute, by how they ended. */
+export interface MinuteTally extends ServedMinute {
+  changed: boolean;
+}
+
+/** One deployment's account on the serving thread. */
+export interface DeploymentTally {
+  readonly deploymentId: number;
+  readonly slot: number;
+  readonly minutes: Map<number, MinuteTally>;
+  current: MinuteTally | null;
+  received: number;
+}
+
+/**
+ * Counts, on the serving thread, every request where it is received and where it ends there, and hands exchanges
+ * over. Each request ends in exactly one of `sampledOut`, `dropped` and `handOver`.
+ */
+export interface Tally {
+  /** null: more deployments than can be counted. */
+  open(deploymentId: number): DeploymentTally | null;
+  /** The number of requests received so far, which is the sequence number of the next. */
+  readonly sequence: number;
+  /** Wall clock in Unix milliseconds; never so far back that a forgotten minute would be counted anew. */
+  nowMs(): number;
+  /** A request came in at `nowMs`; it is in flight until one of the others is told. */
+  receive(deployment: DeploymentTally, nowMs: number): MinuteTally;
+  sampledOut(minute: MinuteTally): void;
+  dropped(minute: MinuteTally, reason: DropReason): void;
+  /** Copies the exchange to the capture side; dropped as `buffer_full` when there is no room. */
+  handOver(minute: MinuteTally, seen: SeenExchange): void;
+  /** Makes a cut when anything changed. False: it found no room, and is to be made later. */
+  cut(): boolean;
+}
+
+export function createTally(deps: {
+  ring: RingProducer;
+  sequences: SequenceWriter;
+  clock: () => number;
+}): Tally {
+  const { ring, sequences, clock } = deps;
+  const deployments = new Map<number, DeploymentTally>();
+  let changed: MinuteTally[] = [];
+  let sequence = 0;
+  let newestMs = Number.NEGATIVE_INFINITY;
+  let sinceCut = { captures: 0, bytes: 0 };
+
+  function touch(minute: MinuteTally): void {
+    if (minute.changed) return;
+    minute.changed = true;
+    changed.push(minute);
+  }
+
+  function end(minute: MinuteTally): void {
+    minute.inFlight -= 1;
+    touch(minute);
+  }
+
+  function minuteAt(deployment: DeploymentTally, minuteMs: number): MinuteTally {
+    let minute = deployment.minutes.get(minuteMs);
+    if (minute === undefined) {
+      const { deploymentId } = deployment;
+      minute = {
+        deploymentId,
+        minuteMs,
+        received: 0,
+        inFlight: 0,
+        sampledOut: 0,
+        dropped: {},
+        changed: false,
+      };
+      deployment.minutes.set(minuteMs, minute);
+      for (const [key, old] of deployment.minutes) {
+        if (key < minuteMs - rememberedMs && old.inFlight === 0 && !old.changed)
+          deployment.minutes.delete(key);
+      }
+    }
+    return minute;
+  }
+
+  const tally: Tally = {
+    get sequence() {
+      return sequence;
+    },
+
+    open(deploymentId) {
+      const known = deployments.get(deploymentId);
+      if (known) return known;
+      const slot = sequences.open(deploymentId);
+      if (slot < 0) return null;
+      const deployment: DeploymentTally = {
+        deploymentId,
+        slot,
+        minutes: new Map(),
+        current: null,
+        received: 0,
+      };
+      deployments.set(deploymentId, deployment);
+      return deployment;
+    },
+
+    nowMs() {
+      const now = clock();
+      if (now > newestMs) newestMs = now;
+      return Math.max(now, newestMs - rememberedMs + 120_000);
+    },
+
+    receive(deployment, nowMs) {
+      sequence += 1;
+      deployment.received += 1;
+      sequences.publish(deployment.slot, deployment.received);
+      const minuteMs = minuteOf(nowMs);
+      if (deployment.current?.minuteMs !== minuteMs) deployment.current = minuteAt(deployment, minuteMs);
+      const minute = deployment.current;
+      minute.received += 1;
+      minute.inFlight += 1;
+      touch(minute);
+      return minute;
+    },
+
+    sampledOut(minute) {
+      minute.sampledOut += 1;
+      end(minute);
+    },
+
+    dropped(minute, reason) {
+      minute.dropped[reason] = (minute.dropped[reason] ?? 0) + 1;
+      end(minute);
+    },
+
+    handOver(minute, seen) {
+      if (!writeExchange(ring, seen)) {
+        tally.dropped(minute, "buffer_full");
+        return;
+      }
+      end(minute);
+      sinceCut.captures += 1;
+      sinceCut.bytes += seen.requestBytes + seen.responseBytes;
+      if (sinceCut.captures >= cutCaptures || sinceCut.bytes >= cutBytes) tally.cut();
+    },
+
+    cut() {
+      if (changed.length === 0) return true;
+      const minutes = changed.map(({ changed: _, ...minute }) => minute);
+      const ids = new Set(changed.map((minute) => minute.deploymentId));
+      const received = [...ids].map((id): [number, number] => [id, deployments.get(id)!.received]);
+      if (!writeCut(ring, { atMs: tally.nowMs(), sequence, received, minutes })) return false;
+      for (const minute of changed) minute.changed = false;
+      changed = [];
+      sinceCut = { captures: 0, bytes: 0 };
+      return true;
+    },
+  };
+  return tally;
+}
