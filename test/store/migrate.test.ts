@@ -93,7 +93,7 @@ describe("migrate", () => {
 
   test.each([
     ["nothing listens there", (url: URL) => Object.assign(url, { port: "1" })],
-    ["the password is wrong", (url: URL) => Object.assign(url, { password: "wrong" })],
+    ["there is no such role", (url: URL) => Object.assign(url, { username: "nobody", password: "wrong" })],
     ["there is no such database", (url: URL) => Object.assign(url, { pathname: "/no_such_database" })],
   ])(
     "a database that cannot be reached, since %s, is a named error without the password",
