@@ -106,10 +106,9 @@ export function unreachable(databaseUrl: string, cause: unknown): UnderstudyErro
 
 /** What Postgres itself said, which Prisma's adapter keeps behind a name of its own for the fault. */
 export function reasonOf(cause: unknown): string {
-  const inner = cause instanceof Error && cause.cause !== undefined ? cause.cause : cause;
-  if (typeof inner === "object" && inner !== null && "originalMessage" in inner)
-    return String(inner.originalMessage);
-  return messageOf(cause);
+  const fault = (cause as { cause?: { kind?: string; originalMessage?: string } }).cause;
+  if (fault?.originalMessage !== undefined) return fault.originalMessage;
+  return fault?.kind === "DatabaseNotReachable" ? "nothing answers there" : messageOf(cause);
 }
 
 /**
