@@ -113,7 +113,11 @@ export function createQueues(options: {
         async (job) => {
           const handler = byName.get(job.name);
           if (!handler) throw new Error(`no handler for a job of name ${job.name}`);
-          await handler.run(job.data, { attempt: job.attemptsMade + 1, signal: ending.signal });
+          await handler.run(job.data, {
+            attempt: job.attemptsMade + 1,
+            starts: job.attemptsStarted,
+            signal: ending.signal,
+          });
         },
         { ...workerOptions, concurrency },
         (job, error) =>

@@ -1,4 +1,5 @@
-import type { QueueName } from "./jobs.js";
+import { DelayedError, type Job } from "bullmq";
+import { type QueueName, TryLater } from "./jobs.js";
 
 /** A job as it goes into the queue. */
 export interface NewJob {
@@ -41,6 +42,23 @@ export interface TakenJob {
   name: string;
   data: unknown;
   attemptsMade: number;
+  attemptsStarted: number;
+}
+
+/** What BullMQ calls for each job, on any backend. */
+export function processorOf(
+  take: (job: TakenJob) => Promise<void>,
+): (job: Job, token?: string) => Promise<void> {
+  return async (job, token) => {
+    try {
+      await take(job);
+    } catch (error) {
+      if (!(error instanceof TryLater)) throw error;
+      await job.moveToDelayed(Date.now() + error.delayMs, token);
+      // BullMQ's word for: leave the job where it was moved to.
+      throw new DelayedError();
+    }
+  };
 }
 
 export interface WorkerOptions {

@@ -90,8 +90,21 @@ export interface JobHandler {
 export interface Delivery {
   /** 1 for the first try. */
   attempt: number;
+  /** How often the job was taken up, {@link TryLater} included; 1 for the first time. */
+  starts: number;
   /** Aborted when the process must end soon: finish at once, or hand back and throw. */
   signal: AbortSignal;
+}
+
+/** Thrown by a handler that cannot do its job now: it comes up again after a pause, and no try is used up. */
+export class TryLater extends Error {
+  readonly delayMs: number;
+
+  constructor(delayMs: number, why: string) {
+    super(why);
+    this.name = "TryLater";
+    this.delayMs = delayMs;
+  }
 }
 
 /** Ties a handler to a contract. The handler returns when the job is done, and throws to have it tried again. */

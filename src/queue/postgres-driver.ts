@@ -1,7 +1,7 @@
 import { createPostgresBackend, Queue, runMigrations, Worker } from "bullmq";
 import { Pool } from "pg";
 import type { Logger } from "../log.js";
-import type { Driver } from "./driver.js";
+import { type Driver, processorOf } from "./driver.js";
 import { createErrorLog } from "./error-log.js";
 
 /** One connection per worker listens for jobs; the others are for queries. */
@@ -69,7 +69,12 @@ export function createPostgresDriver(databaseUrl: string, log: Logger): Driver {
     },
 
     work(name, take, options, failed) {
-      const worker = new Worker(name, take, { ...options, connection: pool }, createPostgresBackend);
+      const worker = new Worker(
+        name,
+        processorOf(take),
+        { ...options, connection: pool },
+        createPostgresBackend,
+      );
       worker.on("error", onError);
       worker.on("failed", failed);
       return { close: () => worker.close(), discard: () => worker.getBackend().close(true) };

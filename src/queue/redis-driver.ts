@@ -1,6 +1,6 @@
 import { Queue, Worker } from "bullmq";
 import type { Logger } from "../log.js";
-import type { Driver } from "./driver.js";
+import { type Driver, processorOf } from "./driver.js";
 import { createErrorLog } from "./error-log.js";
 
 /** Keys begin with this. Instances that share a Redis use databases of their own: `redis://host/1`. */
@@ -50,7 +50,7 @@ export function createRedisDriver(redisUrl: string, log: Logger): Driver {
     },
 
     work(name, take, options, failed) {
-      const worker = new Worker(name, take, {
+      const worker = new Worker(name, processorOf(take), {
         ...options,
         connection: {
           url: redisUrl,

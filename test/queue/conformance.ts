@@ -3,7 +3,14 @@ import { pino } from "pino";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { z } from "zod";
 import { createQueues, type Queues } from "../../src/queue/backend.js";
-import { deliverJob, handles, type JobContract, reconcileJob, replayJob } from "../../src/queue/jobs.js";
+import {
+  deliverJob,
+  handles,
+  type JobContract,
+  reconcileJob,
+  replayJob,
+  TryLater,
+} from "../../src/queue/jobs.js";
 
 /** A server for queues, and how to make it forget everything. */
 export interface Backend {
@@ -116,6 +123,36 @@ export function conformance(name: string, start: () => Promise<Backend>): void {
         return waiting + active + delayed === 0;
       });
       expect(attempts).toEqual([1, 2, 3]);
+    });
+
+    it("brings a job up later, without using up a try, when its handler asks for that", async () => {
+      const queues = connect();
+      const job: JobContract<{ workId: string }> = { ...replayJob, attempts: 2, backoffMs: 10 };
+      const seen: [attempt: number, starts: number][] = [];
+      await queues.work(
+        "replay",
+        [
+          handles(job, async (_, { attempt, starts }) => {
+            seen.push([attempt, starts]);
+            if (starts <= 3) throw new TryLater(20, "busy");
+            throw new Error("down");
+          }),
+        ],
+        { concurrency: 1 },
+      );
+      await queues.add(job, [{ workId: "1" }]);
+      await until(() => seen.length >= 5);
+      await until(async () => {
+        const { waiting, active, delayed } = await queues.counts("replay");
+        return waiting + active + delayed === 0;
+      });
+      expect(seen).toEqual([
+        [1, 1],
+        [1, 2],
+        [1, 3],
+        [1, 4],
+        [2, 5],
+      ]);
     });
 
     it("lets no payload through that is not of the contract", async () => {
