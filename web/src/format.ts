@@ -1,0 +1,71 @@
+/** How numbers, moments and strings are shown. One place, so that they look the same everywhere. */
+
+export const none = "–";
+
+export function percent(rate: number | null | undefined, digits = 2): string {
+  return rate === null || rate === undefined ? none : `${(rate * 100).toFixed(digits)} %`;
+}
+
+export function ms(value: number | null | undefined): string {
+  if (value === null || value === undefined) return none;
+  return `${value < 10 ? value.toFixed(2) : value < 100 ? value.toFixed(1) : value.toFixed(0)} ms`;
+}
+
+export function count(value: number | null | undefined): string {
+  return value === null || value === undefined ? none : value.toLocaleString("en-US");
+}
+
+/** Four significant digits; strings (non-finite, 64-bit) as they came. */
+export function float(value: number | string | null | undefined): string {
+  if (value === null || value === undefined) return none;
+  if (typeof value === "string") return visible(value);
+  if (value === 0) return "0";
+  const size = Math.abs(value);
+  return size >= 1e5 || size < 1e-3 ? value.toExponential(2) : Number(value.toPrecision(4)).toString();
+}
+
+/** A tensor's element in full: reviewers compare digits. */
+export function element(value: number | string | boolean): string {
+  return typeof value === "string" ? visible(value) : String(Object.is(value, -0) ? "-0" : value);
+}
+
+export function shape(dims: readonly number[]): string {
+  return `[${dims.join(", ")}]`;
+}
+
+export function bytes(value: number): string {
+  if (value < 1_000) return `${value} B`;
+  if (value < 1_000_000) return `${(value / 1_000).toFixed(1)} kB`;
+  return `${(value / 1_000_000).toFixed(1)} MB`;
+}
+
+/** Local date and time, `2026-03-01 14:05:09`. */
+export function moment(at: number): string {
+  return new Date(at).toLocaleString("sv-SE");
+}
+
+export function ago(at: number, now = Date.now()): string {
+  return `${duration(Math.max(0, now - at))} ago`;
+}
+
+/** One number and its unit: `45 s`, `12 min`, `3 h`, `5 d`. */
+export function duration(spanMs: number): string {
+  const seconds = Math.round(spanMs / 1_000);
+  if (seconds < 90) return `${seconds} s`;
+  if (seconds < 5_400) return `${Math.round(seconds / 60)} min`;
+  return seconds < 130_000 ? `${Math.round(seconds / 3_600)} h` : `${Math.round(seconds / 86_400)} d`;
+}
+
+// Control and formatting characters (the bidirectional marks among them let a name pose as another), line separators,
+// and halves of surrogate pairs.
+const hidden = /[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu;
+
+/** Makes the invisible visible: names and string values come from models and clients. */
+export function visible(text: string): string {
+  return text.replace(hidden, (mark) => `\\u${mark.codePointAt(0)!.toString(16).padStart(4, "0")}`);
+}
+
+/** `missing_output` → `missing output`. */
+export function words(term: string): string {
+  return visible(term).replaceAll("_", " ");
+}

@@ -1,0 +1,66 @@
+import { Link, useParams, useSearchParams } from "react-router";
+import type { Candidate, CandidatePage as Candidates, Summary } from "../../../src/control/api.js";
+import { path, queryString, useApi } from "../api";
+import { PageHead } from "../parts/page";
+import { Answer } from "../parts/state";
+import { Badge, Moment, Name } from "../parts/words";
+import { Divergences } from "./candidate/divergences";
+import { OutputsTable } from "./candidate/outputs-table";
+import { SummaryHead } from "./candidate/summary-head";
+
+/** One candidate: what its comparisons came to, and the table of its divergences. */
+export function CandidatePage() {
+  const { deployment, candidate } = useParams() as { deployment: string; candidate: string };
+  const [search] = useSearchParams();
+  const run = search.get("run");
+  const base = path`/deployments/${deployment}/candidates/${candidate}`;
+  const candidates = useApi<Candidates>(`${path`/deployments/${deployment}/candidates`}?limit=500`);
+  const summary = useApi<Summary>(`${base}/summary${queryString({ run })}`);
+  const known = candidates.data?.items.find(({ name }) => name === candidate);
+  return (
+    <>
+      <PageHead title={`${candidate} of ${deployment}`} path={[{ name: "Deployments", to: "/" }]}>
+        <Name>{deployment}</Name> <span className="quiet">/</span> <Name>{candidate}</Name>
+      </PageHead>
+      {known && <Identity candidate={known} />}
+      <Answer query={summary}>
+        {(data) => (
+          <>
+            {known && data.run !== known.run && (
+              <p className="notice">
+                This is run {data.run}. The newest is <Link to={base}>run {known.run}</Link>.
+              </p>
+            )}
+            <SummaryHead summary={data} deployment={deployment} />
+            {data.outputs.length > 0 && <OutputsTable outputs={data.outputs} />}
+            <Divergences key={`${base} ${data.run}`} base={base} summary={data} />
+          </>
+        )}
+      </Answer>
+    </>
+  );
+}
+
+function Identity({ candidate }: { candidate: Candidate }) {
+  return (
+    <p className="quiet">
+      <Name>{candidate.model}</Name>
+      {candidate.version !== null && (
+        <>
+          {" "}
+          version <Name>{candidate.version}</Name>
+        </>
+      )}{" "}
+      at <Name>{candidate.url}</Name>
+      {candidate.sha256 && (
+        <>
+          {" "}
+          · <span title={`SHA-256 ${candidate.sha256}`}>sha256 {candidate.sha256.slice(0, 12)}…</span>
+        </>
+      )}{" "}
+      · live run {candidate.run}, registered <Moment at={candidate.createdAt} /> ·{" "}
+      <Link to={path`/deployments/${candidate.deployment}/ledger`}>ledger</Link>{" "}
+      {candidate.state === "retired" && <Badge word="retired" />}
+    </p>
+  );
+}

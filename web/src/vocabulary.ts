@@ -1,0 +1,62 @@
+import type { DropReason, NotEligibleReason } from "../../src/capture/capture.js";
+import type { DifferenceKind, IncomparableKind, Result } from "../../src/compare/types.js";
+import type { FailureKind } from "../../src/upstream/observation.js";
+
+/** What the closed sets of words mean, for those who do not know them by heart. The types keep the lists complete. */
+
+export const resultMeanings: Record<Result, string> = {
+  match: "Every output agrees under the policy",
+  mismatch: "At least one output differs beyond the policy",
+  ignored: "Only outputs that the policy ignores differ",
+  incomparable: "There were not two answers to compare",
+};
+
+export const differenceMeanings: Record<DifferenceKind, string> = {
+  undecodable: "the candidate's answer cannot be decoded",
+  missing_output: "the candidate's answer lacks an output",
+  extra_output: "the candidate's answer has an output more",
+  dtype: "an output has another datatype",
+  shape: "an output has another shape",
+  non_finite: "NaN or Infinity on one side",
+  value: "values differ beyond the tolerance",
+  parameters: "the answers' parameters differ",
+};
+
+export const failureMeanings: Record<FailureKind, string> = {
+  timeout: "no answer in time",
+  network: "the connection failed",
+  http_4xx: "it refused the request (4xx)",
+  http_5xx: "it failed (5xx)",
+  throttled: "it was too busy (429 or 503)",
+  protocol_error: "the answer was not the inference protocol",
+  too_large: "the answer was too large",
+};
+
+export const incomparableMeanings: Record<IncomparableKind, string> = {
+  both_failed: "the primary and the candidate both failed",
+  primary_failed: "the primary failed and the candidate answered",
+  primary_undecodable: "the primary's answer cannot be decoded",
+};
+
+export const notEligibleMeanings: Record<NotEligibleReason, string> = {
+  parse: "not a valid inference request",
+  shared_memory: "its tensors lie in shared memory",
+  sequence: "part of a stateful sequence",
+  framing: "its binary framing does not add up",
+  content_coding: "a content coding that is not read",
+};
+
+export const dropMeanings: Record<DropReason, string> = {
+  buffer_full: "the capture buffer was full",
+  too_large: "larger than what is captured",
+  client_abort: "the client left before the answer ended",
+  primary_failed: "the primary's answer broke off",
+  spool_full: "the spool had reached its quota",
+  spool_error: "the spool could not be written",
+  redaction: "its redaction failed",
+  capture_off: "capture was switched off",
+};
+
+export const notReplayedMeanings: Record<string, string> = {
+  not_assigned: "captured before the candidate's run began",
+};
