@@ -8,30 +8,35 @@ export interface Service {
   close(): Promise<void>;
 }
 
-/** How long a process may take to end after SIGTERM before it is ended regardless. */
-export const shutdownDeadlineMs = 6_000;
+/** How long a process may take to end after a signal before it is ended regardless. */
+const shutdownDeadlineMs = 6_000;
+
+/** SIGHUP: the terminal was closed. */
+const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /**
  * Runs a service as the main job of this process: announces it to the parent, if any, and closes it on SIGINT,
- * SIGTERM, or when the parent is gone. Resolves when it has closed.
+ * SIGTERM, SIGHUP, or when the parent is gone. Resolves when it has closed.
  */
-export async function serve(service: Service, log: Logger): Promise<void> {
+export async function serve(
+  service: Service,
+  log: Logger,
+  { deadlineMs = shutdownDeadlineMs }: { deadlineMs?: number } = {},
+): Promise<void> {
   log.info(service.ready, "ready");
   process.send?.({ ready: service.ready });
   const reason = await new Promise<string>((resolve) => {
-    process.once("SIGINT", () => resolve("SIGINT"));
-    process.once("SIGTERM", () => resolve("SIGTERM"));
+    for (const signal of signals) process.once(signal, () => resolve(signal));
     // A parent that was killed cannot send a signal; its end of the channel closes.
     process.once("disconnect", () => resolve("parent gone"));
   });
   // A second Ctrl-C reaches the whole process group; it must not cut the closing short.
-  process.on("SIGINT", () => {});
-  process.on("SIGTERM", () => {});
+  for (const signal of signals) process.on(signal, () => {});
   log.info({ reason }, "closing");
   const deadline = setTimeout(() => {
-    log.fatal({ deadlineMs: shutdownDeadlineMs }, "not closed by the deadline");
+    log.fatal({ deadlineMs }, "not closed by the deadline");
     process.exit(1);
-  }, shutdownDeadlineMs);
+  }, deadlineMs);
   deadline.unref();
   try {
     await service.close();
