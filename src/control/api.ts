@@ -498,7 +498,7 @@ const wholeNumber = (min: number, max: number) =>
     .regex(/^\d{1,9}$/, "must be a whole number")
     .transform(Number)
     .pipe(z.number().min(min).max(max))
-    .meta({ type: "integer" });
+    .meta({ type: "integer", minimum: min, maximum: max });
 
 const rangeFields = { from: momentInput.optional(), to: momentInput.optional() };
 const pageFields = { limit: wholeNumber(1, 500).optional(), cursor: z.string().max(512).optional() };

@@ -21,6 +21,8 @@ type DetailRow = ComparisonColumns & {
 /** One comparison with all that is kept of it, found by its key in one day's partition; null when there is none. */
 export async function readComparison(prisma: PrismaClient, id: ComparisonId): Promise<ComparisonFull | null> {
   const day = dayOf(timeOfId(id.captureId));
+  // An id that nobody made can carry a year beyond 9999, which no partition has and no date literal can say.
+  if (day.startsWith("+")) return null;
   const [found] = await prisma.$queryRaw<DetailRow[]>`
     SELECT ${comparisonColumns}, o.details, d.name AS deployment, c.name AS candidate,
       k.transport, k.status, k.request_bytes AS "requestBytes", k.response_bytes AS "responseBytes", k.tags, k.row,
