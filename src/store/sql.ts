@@ -4,14 +4,17 @@ import type { Prisma } from "./generated/client.js";
 type Value = string | number | bigint | boolean | null | undefined;
 
 /**
- * One column of a bulk write, for UNNEST. Every value travels as text and is cast to the column's type in SQL,
- * because Prisma turns a raw parameter NaN or Infinity into NULL without a word.
+ * One column of a bulk write: the literal of an array, to be cast to the column's type and given to UNNEST. Literals,
+ * because Prisma makes NULL of a raw parameter NaN or Infinity without a word, and takes longer over the elements of
+ * an array than Postgres does over the write.
  */
-export function column<Row>(rows: readonly Row[], pick: (row: Row) => Value): (string | null)[] {
-  return rows.map((row) => {
+export function column<Row>(rows: readonly Row[], pick: (row: Row) => Value): string {
+  const literals = rows.map((row) => {
     const value = pick(row);
-    return value == null ? null : cleanText(String(value));
+    if (value == null) return "NULL";
+    return typeof value === "string" ? `"${cleanText(value).replace(/["\\]/g, "\\$&")}"` : String(value);
   });
+  return `{${literals}}`;
 }
 
 /** Unix milliseconds as a literal of timestamptz. */
