@@ -1,14 +1,16 @@
 /** How numbers, moments and strings are shown. One place, so that they look the same everywhere. */
 
 export const none = "–";
+/** Between a number and its unit, which stay on one line. */
+const gap = "\u00a0";
 
 export function percent(rate: number | null | undefined, digits = 2): string {
-  return rate === null || rate === undefined ? none : `${(rate * 100).toFixed(digits)} %`;
+  return rate === null || rate === undefined ? none : `${(rate * 100).toFixed(digits)}${gap}%`;
 }
 
 export function ms(value: number | null | undefined): string {
   if (value === null || value === undefined) return none;
-  return `${value < 10 ? value.toFixed(2) : value < 100 ? value.toFixed(1) : value.toFixed(0)} ms`;
+  return `${value < 10 ? value.toFixed(2) : value < 100 ? value.toFixed(1) : value.toFixed(0)}${gap}ms`;
 }
 
 export function count(value: number | null | undefined): string {
@@ -24,9 +26,23 @@ export function float(value: number | string | null | undefined): string {
   return size >= 1e5 || size < 1e-3 ? value.toExponential(2) : Number(value.toPrecision(4)).toString();
 }
 
-/** A tensor's element in full: reviewers compare digits. */
-export function element(value: number | string | boolean): string {
-  return typeof value === "string" ? visible(value) : String(Object.is(value, -0) ? "-0" : value);
+const singles = new Set<string | null>(["FP32", "FP16", "BF16"]);
+
+/** A tensor's element in full: reviewers compare digits. A single as the shortest decimal that reads back as it. */
+export function element(value: number | string | boolean, datatype: string | null): string {
+  if (typeof value === "string") return visible(value);
+  if (typeof value === "boolean") return String(value);
+  if (Object.is(value, -0)) return "-0";
+  const shortest = singles.has(datatype) ? shortestSingle(value) : value;
+  return shortest !== 0 && Math.abs(shortest) < 1e-4 ? shortest.toExponential() : String(shortest);
+}
+
+function shortestSingle(value: number): number {
+  for (let digits = 1; digits < 9; digits++) {
+    const rounded = Number(value.toPrecision(digits));
+    if (Math.fround(rounded) === Math.fround(value)) return rounded;
+  }
+  return Number(value.toPrecision(9));
 }
 
 export function shape(dims: readonly number[]): string {
@@ -34,9 +50,9 @@ export function shape(dims: readonly number[]): string {
 }
 
 export function bytes(value: number): string {
-  if (value < 1_000) return `${value} B`;
-  if (value < 1_000_000) return `${(value / 1_000).toFixed(1)} kB`;
-  return `${(value / 1_000_000).toFixed(1)} MB`;
+  if (value < 1_000) return `${value}${gap}B`;
+  if (value < 1_000_000) return `${(value / 1_000).toFixed(1)}${gap}kB`;
+  return `${(value / 1_000_000).toFixed(1)}${gap}MB`;
 }
 
 /** Local date and time, `2026-03-01 14:05:09`. */
@@ -51,9 +67,11 @@ export function ago(at: number, now = Date.now()): string {
 /** One number and its unit: `45 s`, `12 min`, `3 h`, `5 d`. */
 export function duration(spanMs: number): string {
   const seconds = Math.round(spanMs / 1_000);
-  if (seconds < 90) return `${seconds} s`;
-  if (seconds < 5_400) return `${Math.round(seconds / 60)} min`;
-  return seconds < 130_000 ? `${Math.round(seconds / 3_600)} h` : `${Math.round(seconds / 86_400)} d`;
+  if (seconds < 90) return `${seconds}${gap}s`;
+  if (seconds < 5_400) return `${Math.round(seconds / 60)}${gap}min`;
+  return seconds < 130_000
+    ? `${Math.round(seconds / 3_600)}${gap}h`
+    : `${Math.round(seconds / 86_400)}${gap}d`;
 }
 
 // Control and formatting characters (the bidirectional marks among them let a name pose as another), line separators,

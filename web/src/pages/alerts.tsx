@@ -26,10 +26,12 @@ export function AlertsPage() {
           )
         }
       </Answer>
-      <h2>Rules</h2>
-      <Answer query={rules}>
-        {({ items }) => (items.length === 0 ? <NoRule /> : <RuleTable rules={items} />)}
-      </Answer>
+      <section>
+        <h2>Rules</h2>
+        <Answer query={rules}>
+          {({ items }) => (items.length === 0 ? <NoRule /> : <RuleTable rules={items} />)}
+        </Answer>
+      </section>
     </>
   );
 }
@@ -75,7 +77,7 @@ function AlertTable({ title, alerts }: { title: string; alerts: readonly Alert[]
                     {count(alert.mismatches)} of {count(alert.samples)}
                   </td>
                   <td>
-                    <Moment at={alert.startedAt} /> <span className="quiet">{since(alert)}</span>
+                    <Moment at={alert.startedAt} /> <span className="quiet nowrap">{since(alert)}</span>
                   </td>
                   {resolved && <td>{alert.resolvedAt !== null && <Moment at={alert.resolvedAt} />}</td>}
                   <td>

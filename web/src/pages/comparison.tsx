@@ -21,9 +21,11 @@ export function ComparisonPage() {
           <Head comparison={data} />
           <Exchange comparison={data} />
           <Tensors id={id} outputs={data.outputs} />
-          {data.outputs.map((output) => (
-            <OutputSection key={output.name} output={output} />
-          ))}
+          <div className="outputs">
+            {data.outputs.map((output) => (
+              <OutputSection key={output.name} output={output} />
+            ))}
+          </div>
           {data.parameters.length > 0 && (
             <section>
               <h2>Parameters of the answers</h2>
@@ -57,10 +59,11 @@ function Head({ comparison }: { comparison: ComparisonDetail }) {
           },
         ]}
       >
-        {result && <Badge word={result} />} <Sentence comparison={comparison} />
+        <Sentence comparison={comparison} />
       </PageHead>
       <p className="quiet">
-        Captured <Moment at={capturedAt} />, judged <Moment at={judgedAt} />, run {run}
+        {result && <Badge word={result} />} Captured <Moment at={capturedAt} />, judged{" "}
+        <Moment at={judgedAt} />, run {run}
         {sample === "targeted" && ", captured by a rule (not counted in rates)"}
         {similar && (
           <>

@@ -19,10 +19,10 @@ export function PageHead({
       <title>{`${visible(title)} · Understudy`}</title>
       {path.length > 0 && (
         <nav className="crumbs" aria-label="Breadcrumbs">
-          {path.map(({ name, to }) => (
+          {path.map(({ name, to }, i) => (
             <Fragment key={to}>
+              {i > 0 && <span aria-hidden="true">/</span>}
               <Link to={to}>{name}</Link>
-              <span aria-hidden="true">/</span>
             </Fragment>
           ))}
         </nav>

@@ -124,7 +124,6 @@ function MomentInput({
       <span>{label}</span>
       <input
         type="datetime-local"
-        step="1"
         // Uncontrolled, since a half-typed moment is none yet; remade when the URL says another.
         key={value}
         defaultValue={localInput(value)}
@@ -140,5 +139,5 @@ function MomentInput({
 
 function localInput(value: string | null): string {
   const at = value === null ? Number.NaN : Date.parse(value);
-  return Number.isNaN(at) ? "" : new Date(at).toLocaleString("sv-SE").replace(" ", "T");
+  return Number.isNaN(at) ? "" : new Date(at).toLocaleString("sv-SE").slice(0, 16).replace(" ", "T");
 }

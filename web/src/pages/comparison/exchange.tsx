@@ -69,7 +69,7 @@ export function Exchange({ comparison }: { comparison: ComparisonDetail }) {
 
 function Attempts({ attempts }: { attempts: ComparisonDetail["attempts"] }) {
   return (
-    <table>
+    <table className="compact">
       <caption>Attempts to reach the candidate</caption>
       <thead>
         <tr>

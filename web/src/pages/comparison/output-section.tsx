@@ -24,7 +24,7 @@ export function OutputSection({ output }: { output: OutputDetail }) {
         <Form output={output} />
       </div>
       <Numbers output={output} />
-      {worst.length > 0 && <Worst worst={worst} name={name} />}
+      {worst.length > 0 && <Worst output={output} />}
       {differences.length > 0 && <Differences differences={differences} label={`Differences in ${name}`} />}
     </section>
   );
@@ -42,44 +42,40 @@ function Form({ output }: { output: OutputDetail }) {
 }
 
 function Numbers({ output }: { output: OutputDetail }) {
-  const nonFinite = output.nonFinitePrimary + output.nonFiniteCandidate > 0;
+  const numbers = {
+    "max abs error": float(output.maxAbs),
+    "max rel error": float(output.maxRel),
+    "mean abs error": float(output.meanAbs),
+    RMSE: float(output.rmse),
+    cosine: float(output.cosine),
+  };
   return (
-    <TableScroll label={`Numbers of ${output.name}`}>
-      <table className="compact">
-        <thead>
-          <tr>
-            <th className="number">elements</th>
-            <th className="number">mismatches</th>
-            <th className="number">max abs error</th>
-            <th className="number">max rel error</th>
-            <th className="number">mean abs error</th>
-            <th className="number">RMSE</th>
-            <th className="number">cosine</th>
-            {nonFinite && <th className="number">not finite, primary / candidate</th>}
-          </tr>
-        </thead>
-        <tbody>
-          <tr>
-            <td className="number">{count(output.elements)}</td>
-            <td className="number strong">{count(output.mismatches)}</td>
-            <td className="number">{float(output.maxAbs)}</td>
-            <td className="number">{float(output.maxRel)}</td>
-            <td className="number">{float(output.meanAbs)}</td>
-            <td className="number">{float(output.rmse)}</td>
-            <td className="number">{float(output.cosine)}</td>
-            {nonFinite && (
-              <td className="number">
-                {count(output.nonFinitePrimary)} / {count(output.nonFiniteCandidate)}
-              </td>
-            )}
-          </tr>
-        </tbody>
-      </table>
-    </TableScroll>
+    <dl className="numbers">
+      <div>
+        <dt>mismatches</dt>
+        <dd>
+          <strong>{count(output.mismatches)}</strong> of {count(output.elements)}
+        </dd>
+      </div>
+      {Object.entries(numbers).map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{value}</dd>
+        </div>
+      ))}
+      {output.nonFinitePrimary + output.nonFiniteCandidate > 0 && (
+        <div>
+          <dt>not finite</dt>
+          <dd>
+            {count(output.nonFinitePrimary)} / {count(output.nonFiniteCandidate)}
+          </dd>
+        </div>
+      )}
+    </dl>
   );
 }
 
-function Worst({ worst, name }: { worst: OutputDetail["worst"]; name: string }) {
+function Worst({ output: { worst, name, datatype, candidateDatatype } }: { output: OutputDetail }) {
   return (
     <TableScroll label={`Elements of ${name} that differ most`}>
       <table className="compact">
@@ -97,10 +93,10 @@ function Worst({ worst, name }: { worst: OutputDetail["worst"]; name: string }) 
             <tr key={index.join()}>
               <th scope="row">{index.length === 0 ? none : shape(index)}</th>
               <td className="number">
-                <bdi>{element(primary)}</bdi>
+                <bdi>{element(primary, datatype)}</bdi>
               </td>
               <td className="number">
-                <bdi>{element(candidate)}</bdi>
+                <bdi>{element(candidate, candidateDatatype)}</bdi>
               </td>
               <td className="number strong">{float(absError)}</td>
             </tr>

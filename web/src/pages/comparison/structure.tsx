@@ -1,5 +1,5 @@
 import type { ComparisonDetail } from "../../../../src/control/api.js";
-import { none, visible } from "../../format";
+import { none } from "../../format";
 import { TableScroll } from "../../parts/page";
 import { Code } from "../../parts/words";
 
@@ -13,7 +13,7 @@ export function Differences({
 }) {
   return (
     <TableScroll label={label}>
-      <table className="compact">
+      <table className="structure">
         <thead>
           <tr>
             <th>path</th>
@@ -42,10 +42,5 @@ export function Differences({
 }
 
 function Value({ value }: { value: unknown }) {
-  if (value === undefined) return none;
-  return (
-    <code>
-      <bdi>{visible(JSON.stringify(value))}</bdi>
-    </code>
-  );
+  return value === undefined ? none : <Code>{JSON.stringify(value)}</Code>;
 }

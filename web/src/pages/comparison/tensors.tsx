@@ -71,7 +71,7 @@ function Drawing({ tensor, output }: { tensor: TensorValues; output: OutputDetai
 const valuesShown = 256;
 
 function Values({ tensor }: { tensor: TensorValues }) {
-  const { values, elements } = tensor;
+  const { values, elements, datatype } = tensor;
   const shown = values.slice(0, valuesShown);
   return (
     <details>
@@ -81,7 +81,7 @@ function Values({ tensor }: { tensor: TensorValues }) {
           : `Values${elements > shown.length ? ` (the first ${shown.length} of ${count(elements)})` : ""}`}
       </summary>
       <pre className="values">
-        <bdi>{shown.map(element).join(", ")}</bdi>
+        <bdi>{shown.map((value) => element(value, datatype)).join(", ")}</bdi>
       </pre>
     </details>
   );
