@@ -6,6 +6,7 @@ import { createGauges, type Gauges } from "./gauges.js";
 import type { Catalogue, LedgerReader, Outcomes, Registry, Rollups, WorkStore } from "./groups.js";
 import { createLedgerReader } from "./ledger.js";
 import { createOutcomes } from "./outcomes.js";
+import { ensurePartitions } from "./partitions.js";
 import { createRegistry } from "./registry.js";
 import { createRollups } from "./rollups.js";
 import { createWorkStore } from "./work.js";
@@ -21,6 +22,8 @@ export interface Store {
   comparisons: Comparisons;
   alerts: Alerts;
   gauges: Gauges;
+  /** Makes the partitions of the days to come that are missing; returns their names. */
+  ensurePartitions(options: { daysAhead: number }): Promise<string[]>;
   close(): Promise<void>;
 }
 
@@ -41,6 +44,7 @@ export function createStore(databaseUrl: string, options: { poolMax?: number } =
     comparisons: createComparisons(prisma),
     alerts: createAlerts(prisma),
     gauges: createGauges(prisma),
+    ensurePartitions: (options) => ensurePartitions(prisma, options),
     close: () => prisma.$disconnect(),
   };
 }

@@ -1,0 +1,47 @@
+import type { Capture } from "../capture/capture.js";
+import { factsOf } from "../compare/facts.js";
+import type { Comparison } from "../compare/types.js";
+import type { OutcomeRow } from "../store/types.js";
+import type { Observation } from "../upstream/observation.js";
+
+/**
+ * How one capture ended: what the candidate did, and what became of the comparison. A failure of the candidate alone
+ * is a `candidate_error`; where the primary had failed too there is nothing to hold against it.
+ */
+export function outcomeOf(
+  capture: Capture,
+  seen: { primary: Observation; candidate: Observation; comparison: Comparison },
+): OutcomeRow {
+  const { primary, candidate, comparison } = seen;
+  const disposition = !candidate.ok && primary.ok ? "candidate_error" : "compared";
+  const reason = !candidate.ok && primary.ok ? candidate.failure : null;
+  const candidateMs = candidate.ok ? candidate.latencyMs : null;
+  const { sample, primaryMs } = capture;
+  return {
+    captureId: capture.id,
+    capturedAtMs: capture.receivedAtMs,
+    sample,
+    disposition,
+    reason,
+    result: comparison.result,
+    kind: comparison.kind,
+    signature: comparison.signature,
+    flip: comparison.flip,
+    primaryVersion: capture.primaryVersion,
+    primaryMs,
+    candidateMs,
+    controlMs: null,
+    attempts: candidate.attempts.length,
+    maxAbs: comparison.maxAbs,
+    maxRel: comparison.maxRel,
+    details: detailsOf(comparison, candidate),
+    outputs: comparison.outputs,
+    facts: factsOf(comparison, { sample, disposition, reason, primaryMs, candidateMs, controlMs: null }),
+  };
+}
+
+/** What is shown beside the outcome. Most comparisons match at the first attempt; those need none. */
+function detailsOf({ result, message, parameters }: Comparison, { attempts }: Observation): object | null {
+  if (result === "match" && attempts.length === 1 && parameters.length === 0) return null;
+  return { message: message ?? null, attempts, parameters };
+}

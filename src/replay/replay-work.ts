@@ -1,0 +1,141 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { BlobStore } from "../blobs/blobs.js";
+import type { Capture } from "../capture/capture.js";
+import { judge } from "../compare/judge.js";
+import { type Policy, policySchema } from "../compare/policy.js";
+import { messageOf, UnderstudyError } from "../errors.js";
+import type { Logger } from "../log.js";
+import type { Store } from "../store/store.js";
+import type { LeasedWork, OutcomeRow } from "../store/types.js";
+import type { Upstream } from "../upstream/client.js";
+import type { Endpoint } from "../upstream/endpoint.js";
+import type { Hosts } from "./hosts.js";
+import { type HeldWork, holdWork } from "./lease.js";
+import { outcomeOf } from "./outcome.js";
+import { recordedObservation, requestOf } from "./recorded.js";
+import { segmentRows } from "./segment-rows.js";
+import type { Turns } from "./turns.js";
+
+export interface ReplayDeps {
+  store: Pick<Store, "work" | "outcomes">;
+  blobs: BlobStore;
+  upstream: Pick<Upstream, "send">;
+  hosts: Hosts;
+  turns: Turns;
+  log: Logger;
+  /** Name of this worker, for people. */
+  by: string;
+  /** For one request, its further attempts included. */
+  replayTimeoutMs: number;
+  responseBytesMax: number;
+}
+
+/**
+ * How a work ended in these hands. `not_leased`: it is done, or another's. `lease_lost`: it became another's, and
+ * nothing was written. `busy`: its candidate has its share of this process already; it was handed back. `dead`: it
+ * can never be done, and says why.
+ */
+export type ReplayEnd =
+  | { end: "committed"; candidate: string; outcomes: readonly OutcomeRow[] }
+  | { end: "lease_lost" | "busy" | "dead"; candidate: string }
+  | { end: "not_leased" };
+
+/**
+ * Replays the captures of one work to its candidate, judges what comes back, and commits all of it in one statement
+ * under the work's lease. Delivering the same work again, at the same time or later, changes nothing.
+ *
+ * @throws what is wrong on our side, and the signal's reason; the work is handed back before.
+ */
+export async function replayWork(deps: ReplayDeps, workId: bigint, signal: AbortSignal): Promise<ReplayEnd> {
+  const { store, turns, log, by } = deps;
+  const held = await holdWork({ work: store.work, log, by }, workId);
+  if (held === null) return { end: "not_leased" };
+  const { work, lost } = held;
+  const candidate = `${work.deploymentName}/${work.candidateName}`;
+  const place = turns.enter(candidate);
+  try {
+    if (place === null) {
+      await store.work.release(workId, work.lease);
+      return { end: "busy", candidate };
+    }
+    const stop = AbortSignal.any([signal, lost]);
+    await place.turn(stop);
+    const outcomes = await replayHeld(deps, held, stop);
+    return outcomes === null ? { end: "lease_lost", candidate } : { end: "committed", candidate, outcomes };
+  } catch (error) {
+    if (lost.aborted) return { end: "lease_lost", candidate };
+    if (error instanceof UnderstudyError && hopeless.has(error.code)) {
+      log.error({ work: String(workId), error: error.message }, "work is dead");
+      const marked = await store.work.markDead(workId, work.lease, `${error.code}: ${error.message}`);
+      return { end: marked ? "dead" : "lease_lost", candidate };
+    }
+    await store.work.release(workId, work.lease).catch((failure) => {
+      log.warn(
+        { work: String(workId), error: messageOf(failure) },
+        "work not handed back; its lease will run out",
+      );
+    });
+    throw error;
+  } finally {
+    place?.leave();
+    held.drop();
+  }
+}
+
+/** Errors that no further delivery would cure. */
+const hopeless: ReadonlySet<string> = new Set(["blob_missing", "blob_corrupt", "model_invalid"]);
+
+/** The outcomes that were committed; null when the lease was lost. */
+async function replayHeld(
+  deps: ReplayDeps,
+  { work }: HeldWork,
+  stop: AbortSignal,
+): Promise<OutcomeRow[] | null> {
+  const { blobs, hosts } = deps;
+  const policy = policySchema.parse(work.policy);
+  const captures = await segmentRows(blobs, work);
+  const outcomes = await hosts.use(work.endpoint, work.sha256, async (endpoint) => {
+    const rows: OutcomeRow[] = [];
+    for (const capture of captures) rows.push(await replayCapture(deps, { capture, endpoint, policy, stop }));
+    return rows;
+  });
+  return (await commit(deps, work, outcomes, stop)) === "committed" ? outcomes : null;
+}
+
+async function replayCapture(
+  { upstream, replayTimeoutMs, responseBytesMax }: ReplayDeps,
+  task: { capture: Capture; endpoint: Endpoint; policy: Policy; stop: AbortSignal },
+): Promise<OutcomeRow> {
+  const { capture, endpoint, policy, stop } = task;
+  const primary = recordedObservation(capture);
+  const candidate = await upstream.send(endpoint, requestOf(capture), {
+    timeoutMs: replayTimeoutMs,
+    responseBytesMax,
+    signal: stop,
+  });
+  const comparison = judge(primary, candidate, policy, Date.now());
+  return outcomeOf(capture, { primary, candidate, comparison });
+}
+
+/** Pauses before the commit is sent again. */
+const commitPausesMs = [250, 1_000];
+
+/** Whether a commit that failed had gone through is not known; sent again under the same lease it says so. */
+async function commit(
+  { store, log }: ReplayDeps,
+  { id, lease }: LeasedWork,
+  rows: readonly OutcomeRow[],
+  stop: AbortSignal,
+): Promise<"committed" | "lease_lost"> {
+  const judgedAtMs = Date.now();
+  for (let tries = 0; ; tries += 1) {
+    try {
+      return await store.outcomes.commitWork({ workId: id, lease, judgedAtMs, rows });
+    } catch (error) {
+      const pauseMs = commitPausesMs[tries];
+      if (pauseMs === undefined) throw error;
+      log.warn({ work: String(id), error: messageOf(error) }, "commit failed, sending it again");
+      await sleep(pauseMs, undefined, { signal: stop });
+    }
+  }
+}

@@ -1,0 +1,26 @@
+import { createHash } from "node:crypto";
+import type { BlobStore } from "../blobs/blobs.js";
+import type { Capture } from "../capture/capture.js";
+import { readSegment } from "../capture/segment.js";
+import { messageOf, UnderstudyError } from "../errors.js";
+import type { LeasedWork } from "../store/types.js";
+
+/**
+ * The captures of a work, from its segment's file.
+ * @throws UnderstudyError `blob_missing`, or `blob_corrupt` when the bytes are not those that were catalogued.
+ */
+export async function segmentRows(blobs: BlobStore, work: LeasedWork): Promise<Capture[]> {
+  const { segment, firstRow, rows } = work;
+  const corrupt = (why: string, cause?: unknown) =>
+    new UnderstudyError("blob_corrupt", `The segment ${segment.id} ${why}`, { cause });
+  const bytes = await blobs.get(segment.blobKey);
+  const sha256 = createHash("sha256").update(bytes).digest("hex");
+  if (sha256 !== segment.sha256) throw corrupt(`has SHA-256 ${sha256}, not ${segment.sha256}`);
+  const captures = await readSegment(bytes).catch((error: unknown) => {
+    throw corrupt(`cannot be read: ${messageOf(error)}`, error);
+  });
+  if (firstRow + rows > captures.length) {
+    throw corrupt(`has ${captures.length} rows; rows ${firstRow} to ${firstRow + rows - 1} were wanted`);
+  }
+  return captures.slice(firstRow, firstRow + rows);
+}

@@ -1,0 +1,109 @@
+/**
+ * Works that one process replays to a candidate at a time, each request by request. One: a candidate is not to be
+ * loaded by its own test, and a request that waits behind another of ours would count our queueing as its latency.
+ */
+const worksAtATime = 1;
+
+/** Works remembered at most; one that is forgotten comes up again by its job. */
+const rememberedMax = 10_000;
+
+/** Who may go on with a candidate's work in this process. */
+export interface Turns {
+  /**
+   * Takes a place for a candidate, or returns null when it holds its share already: then the work is to come up
+   * again later, so that a candidate that hangs leaves places to the others.
+   */
+  enter(candidate: string): Place | null;
+  /** Keeps in mind a work that found no place. */
+  remember(candidate: string, workId: bigint): void;
+  /** The oldest work in mind, to go on with at once when a work of its candidate has ended. */
+  recall(candidate: string): bigint | undefined;
+}
+
+/** A place in the process; its work may have to wait for its turn. */
+export interface Place {
+  /** Resolves when it is this work's turn. @throws the signal's reason */
+  turn(signal: AbortSignal): Promise<void>;
+  /** Gives the place, and the turn if it had come, to the next. */
+  leave(): void;
+}
+
+interface Holding {
+  places: number;
+  running: number;
+  /** Each begins a work whose turn has come. */
+  waiting: Set<() => void>;
+}
+
+/**
+ * @param places works that the process has in hand at most, running or waiting. A candidate may have as many of them
+ * as are free, and always one: the dynamic threshold of shared-memory switches (Choudhury and Hahne, 1998).
+ */
+export function createTurns(places: number): Turns {
+  const held = new Map<string, Holding>();
+  const remembered = new Map<string, Set<bigint>>();
+  let taken = 0;
+  let inMind = 0;
+
+  function placeOf(candidate: string, own: Holding): Place {
+    let state: "waiting" | "running" | "left" = "waiting";
+    return {
+      turn: (signal) =>
+        new Promise((resolve, reject) => {
+          signal.throwIfAborted();
+          const begin = () => {
+            signal.removeEventListener("abort", giveUp);
+            own.waiting.delete(begin);
+            own.running += 1;
+            state = "running";
+            resolve();
+          };
+          const giveUp = () => {
+            own.waiting.delete(begin);
+            reject(signal.reason);
+          };
+          if (own.running < worksAtATime) return begin();
+          signal.addEventListener("abort", giveUp, { once: true });
+          own.waiting.add(begin);
+        }),
+      leave: () => {
+        if (state === "left") return;
+        if (state === "running") own.running -= 1;
+        state = "left";
+        own.places -= 1;
+        taken -= 1;
+        const [next] = own.waiting;
+        if (own.running < worksAtATime) next?.();
+        if (own.places === 0) held.delete(candidate);
+      },
+    };
+  }
+
+  return {
+    enter(candidate) {
+      const own = held.get(candidate) ?? { places: 0, running: 0, waiting: new Set() };
+      if (own.places > 0 && own.places >= places - taken) return null;
+      held.set(candidate, own);
+      own.places += 1;
+      taken += 1;
+      return placeOf(candidate, own);
+    },
+
+    remember(candidate, workId) {
+      const works = remembered.get(candidate) ?? new Set();
+      if (inMind >= rememberedMax || works.has(workId)) return;
+      remembered.set(candidate, works.add(workId));
+      inMind += 1;
+    },
+
+    recall(candidate) {
+      const works = remembered.get(candidate);
+      const [oldest] = works ?? [];
+      if (works === undefined || oldest === undefined) return undefined;
+      works.delete(oldest);
+      inMind -= 1;
+      if (works.size === 0) remembered.delete(candidate);
+      return oldest;
+    },
+  };
+}

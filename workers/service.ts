@@ -1,0 +1,70 @@
+import { createWebhooks } from "../src/alerts/webhook.js";
+import type { BlobStore } from "../src/blobs/blobs.js";
+import type { Config } from "../src/config.js";
+import type { Logger } from "../src/log.js";
+import { createMetrics, serveMetrics } from "../src/metrics.js";
+import type { Service } from "../src/process/service.js";
+import type { Queues } from "../src/queue/backend.js";
+import { createHosts } from "../src/replay/hosts.js";
+import { createTurns } from "../src/replay/turns.js";
+import type { Store } from "../src/store/store.js";
+import type { Upstream } from "../src/upstream/client.js";
+import { alertHandlers } from "./alerts.js";
+import { maintenanceHandlers } from "./maintenance.js";
+import { addWorkerMetrics } from "./metrics.js";
+import { replayHandlers } from "./replay.js";
+import { keepSchedules } from "./schedules.js";
+import { webhookHandlers } from "./webhooks.js";
+
+/**
+ * Takes jobs of all queues, and serves the metrics. Closing it closes the queues as well, since their handlers use
+ * all the rest; whoever made store and upstream closes those, after this.
+ *
+ * @throws UnderstudyError `queue_unreachable`; nothing runs then.
+ */
+export async function startWorkers(context: {
+  config: Config;
+  log: Logger;
+  store: Store;
+  queues: Queues;
+  blobs: BlobStore;
+  upstream: Upstream;
+}): Promise<Service> {
+  const { config, log, store, queues, blobs, upstream } = context;
+  const opened: (() => Promise<void>)[] = [() => queues.close()];
+  const close = async () => {
+    for (const each of opened) await each();
+  };
+  try {
+    await queues.ready();
+    const hosts = createHosts({ config, log });
+    const webhooks = createWebhooks(config.webhookAllow);
+    opened.push(hosts.close, webhooks.close);
+    const registry = createMetrics();
+    const onEnd = addWorkerMetrics(registry, queues);
+    const metrics = await serveMetrics(registry, config.host, config.metricsPort);
+    opened.push(metrics.close);
+
+    const replay = {
+      store,
+      blobs,
+      upstream,
+      hosts,
+      turns: createTurns(config.workerConcurrency),
+      log,
+      by: `${config.hostname}:${process.pid}`,
+      replayTimeoutMs: config.replayTimeoutMs,
+      responseBytesMax: config.bodyBytesMax,
+    };
+    await queues.work("replay", replayHandlers(replay, onEnd), { concurrency: config.workerConcurrency });
+    await queues.work("alerts", alertHandlers({ store, queues, log }), { concurrency: 1 });
+    await queues.work("webhooks", webhookHandlers({ store, webhooks, log }), { concurrency: 8 });
+    await queues.work("maintenance", maintenanceHandlers({ store, queues, log }), { concurrency: 3 });
+    const schedules = await keepSchedules(queues, log);
+    opened.unshift(async () => schedules.stop());
+    return { ready: { metrics: `http://${config.host}:${metrics.port}/metrics` }, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
