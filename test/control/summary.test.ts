@@ -1,0 +1,122 @@
+import { expect, test } from "vitest";
+import { summary as summarySchema } from "../../src/control/api.js";
+import { summaryOf } from "../../src/control/summary.js";
+import { bucketOf } from "../../src/stats/sketch.js";
+import { wilson } from "../../src/stats/wilson.js";
+import type { SeriesCounts } from "../../src/store/types.js";
+
+const series = (counts: Record<string, number>, max: number | null = null): SeriesCounts => ({
+  counts: new Map(Object.entries(counts)),
+  max,
+});
+
+/** A sketch of these values, as the facts of a run add up to. */
+function sketch(values: number[]): SeriesCounts {
+  const counts: Record<string, number> = {};
+  for (const value of values) counts[bucketOf(value)] = (counts[bucketOf(value)] ?? 0) + 1;
+  return series(counts, Math.max(...values));
+}
+
+test("rates are of what was compared; failures of the candidate are apart", () => {
+  const found = summaryOf(
+    7,
+    new Map([
+      ["results", series({ match: 80, mismatch: 10, ignored: 5, incomparable: 3, candidate_error: 2 })],
+      ["decisions", series({ same: 57, flip: 3 })],
+    ]),
+  );
+  expect(found).toMatchObject({
+    run: 7,
+    samples: 90,
+    mismatches: 10,
+    ignored: 5,
+    incomparable: 3,
+    diffRate: 10 / 90,
+    diffRateInterval: wilson(10, 90),
+    decisionFlipRate: 3 / 60,
+    errorRate: 2 / 100,
+    verdict: null,
+  });
+  expect(summarySchema.parse(found)).toEqual(found);
+});
+
+test("without data no rate is 0", () => {
+  expect(summaryOf(1, new Map())).toEqual({
+    run: 1,
+    samples: 0,
+    mismatches: 0,
+    ignored: 0,
+    incomparable: 0,
+    diffRate: null,
+    diffRateInterval: [0, 1],
+    decisionFlipRate: null,
+    errorRate: null,
+    verdict: null,
+    outputs: [],
+    latency: {
+      primary: { p50: null, p90: null, p95: null, p99: null },
+      candidate: { p50: null, p90: null, p95: null, p99: null },
+    },
+  });
+});
+
+test("only failures: an error rate of 1, and no diff rate", () => {
+  const found = summaryOf(1, new Map([["results", series({ candidate_error: 4 })]]));
+  expect(found).toMatchObject({ samples: 0, diffRate: null, errorRate: 1 });
+});
+
+test("outputs by name, whatever their names hold", () => {
+  const { outputs } = summaryOf(
+    1,
+    new Map([
+      ["output/z", series({ match: 4, mismatch: 2, ignored: 1, "kind:value": 2, "kind:shape": 1 })],
+      ["abs/z", sketch([0, 0, 0.5, 0.5, 4])],
+      ["rel/z", series({ n: 5 }, Number.POSITIVE_INFINITY)],
+      ["output/a/b", series({ match: 1 })],
+    ]),
+  );
+  expect(outputs).toEqual([
+    {
+      name: "a/b",
+      compared: 1,
+      mismatches: 0,
+      maxAbs: null,
+      p50Abs: null,
+      p99Abs: null,
+      maxRel: null,
+      kinds: {},
+    },
+    {
+      name: "z",
+      compared: 7,
+      mismatches: 2,
+      maxAbs: 4,
+      p50Abs: expect.closeTo(0.5, 2),
+      p99Abs: expect.closeTo(0.5, 2),
+      maxRel: Number.POSITIVE_INFINITY,
+      kinds: { value: 2, shape: 1 },
+    },
+  ]);
+});
+
+test("latency quantiles are within 1 %, and never above the largest", () => {
+  const values = Array.from({ length: 1000 }, (_, i) => i + 1);
+  const { latency } = summaryOf(
+    1,
+    new Map([
+      ["latency/primary", sketch(values)],
+      ["latency/candidate", sketch([3])],
+      ["latency/control", sketch([2])],
+    ]),
+  );
+  for (const [name, exact] of [
+    ["p50", 500],
+    ["p90", 900],
+    ["p95", 950],
+    ["p99", 990],
+  ] as const) {
+    expect(Math.abs(latency.primary[name]! / exact - 1)).toBeLessThan(0.01);
+  }
+  expect(latency.candidate.p99!).toBeLessThanOrEqual(3);
+  expect(latency.control).toBeDefined();
+});
