@@ -27,6 +27,7 @@ export interface DeploymentTally {
   readonly minutes: Map<number, MinuteTally>;
   current: MinuteTally | null;
   received: number;
+  readonly drops: Map<DropReason, number>;
 }
 
 /**
@@ -46,6 +47,10 @@ export interface Tally {
   dropped(minute: MinuteTally, reason: DropReason): void;
   /** Copies the exchange to the capture side; dropped as `buffer_full` when there is no room. */
   handOver(minute: MinuteTally, seen: SeenExchange): void;
+  /** Requests of each deployment so far. */
+  received(): Map<number, number>;
+  /** What was given up on this thread so far; for metrics. */
+  drops(): { deploymentId: number; reason: DropReason; count: number }[];
   /** Makes a cut when anything changed. False: it found no room, and is to be made later. */
   cut(): boolean;
 }
@@ -111,6 +116,7 @@ export function createTally(deps: {
         minutes: new Map(),
         current: null,
         received: 0,
+        drops: new Map(),
       };
       deployments.set(deploymentId, deployment);
       return deployment;
@@ -142,6 +148,8 @@ export function createTally(deps: {
 
     dropped(minute, reason) {
       minute.dropped[reason] = (minute.dropped[reason] ?? 0) + 1;
+      const { drops } = deployments.get(minute.deploymentId)!;
+      drops.set(reason, (drops.get(reason) ?? 0) + 1);
       end(minute);
     },
 
@@ -155,6 +163,13 @@ export function createTally(deps: {
       sinceCut.bytes += seen.requestBytes + seen.responseBytes;
       if (sinceCut.captures >= cutCaptures || sinceCut.bytes >= cutBytes) tally.cut();
     },
+
+    received: () => new Map([...deployments].map(([id, deployment]) => [id, deployment.received])),
+
+    drops: () =>
+      [...deployments].flatMap(([deploymentId, { drops }]) =>
+        [...drops].map(([reason, count]) => ({ deploymentId, reason, count })),
+      ),
 
     cut() {
       if (changed.length === 0) return true;

@@ -1,0 +1,57 @@
+/** The capture thread: a worker thread of the gateway's process. See `side.ts` for what it does. */
+import { join } from "node:path";
+import { parentPort, workerData } from "node:worker_threads";
+import { createBlobStore } from "../blobs/blobs.js";
+import { messageOf } from "../errors.js";
+import { createLogger } from "../log.js";
+import { createQueues } from "../queue/backend.js";
+import { createStore } from "../store/store.js";
+import { watchDeployments } from "./deployments.js";
+import { startCaptureSide } from "./side.js";
+import type { FromThread, ThreadData, ToThread } from "./thread-messages.js";
+
+const statsEveryMs = 1_000;
+/** Shipping goes one by one; the rest is for the watch. */
+const poolMax = 3;
+
+const { config, memory, epoch, gateway, ended } = workerData as ThreadData;
+const tell = (message: FromThread) => parentPort!.postMessage(message);
+const log = createLogger(config, "gateway-capture");
+
+const { databaseUrl, redisUrl } = config;
+const store = databaseUrl === undefined ? null : createStore(databaseUrl, { poolMax });
+const queues = databaseUrl === undefined ? null : createQueues({ redisUrl, databaseUrl, log });
+
+const side = startCaptureSide({
+  memory,
+  root: join(config.dataDir, "spool"),
+  epoch,
+  gateway,
+  ended,
+  spoolBytesMax: config.spoolBytesMax,
+  bodyBytesMax: config.bodyBytesMax,
+  catalogue: store?.catalogue ?? null,
+  blobs: createBlobStore(config.blobs),
+  onWork: (workIds) => {
+    queues
+      ?.addReplay(workIds)
+      .catch((error) => log.debug({ error: messageOf(error) }, "left to the reconciler to queue"));
+  },
+  log,
+});
+const watch = await watchDeployments({
+  registry: store?.registry ?? null,
+  path: join(config.dataDir, "deployments.json"),
+  onChange: (deployments) => tell({ kind: "deployments", config: deployments }),
+  log,
+});
+const statsTimer = setInterval(() => tell({ kind: "stats", stats: side.stats() }), statsEveryMs);
+tell({ kind: "ready" });
+
+parentPort!.once("message", async ({ deadlineMs }: ToThread) => {
+  clearInterval(statsTimer);
+  watch.close();
+  await side.close(deadlineMs).catch((error) => log.error({ error: messageOf(error) }, "closing failed"));
+  tell({ kind: "stats", stats: side.stats() });
+  tell({ kind: "closed" });
+});

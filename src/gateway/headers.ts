@@ -1,0 +1,97 @@
+/** What is to be done with a header: `hop` ends at this hop, `kept` is passed on and recorded. */
+type Role = "hop" | "kept";
+
+const hopByHop: [string, Role][] = [
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+].map((name) => [name, "hop"]);
+
+/** What a capture may hold: an allow list, so that no credential is ever written. */
+const recorded = (...names: string[]): [string, Role][] => names.map((name) => [name, "kept"]);
+
+const requestRoles: ReadonlyMap<string, Role> = new Map([
+  ...hopByHop,
+  // Node has answered `100 Continue`; the name of the primary's host is its own.
+  ["expect", "hop"],
+  ["host", "hop"],
+  ...recorded(
+    "accept",
+    "content-encoding",
+    "content-type",
+    "inference-header-content-length",
+    "traceparent",
+    "x-request-id",
+  ),
+]);
+
+const responseRoles: ReadonlyMap<string, Role> = new Map([
+  ...hopByHop,
+  ...recorded("content-encoding", "content-type", "inference-header-content-length"),
+]);
+
+/** Names and values in turn, in the sender's order and case. */
+export interface PassedHeaders {
+  /** To be passed on. */
+  headers: string[];
+  /** Those of them that may be recorded. */
+  recorded: string[];
+  /** From Content-Length; null when there is none. */
+  contentLength: number | null;
+}
+
+export function passRequestHeaders(raw: readonly string[]): PassedHeaders {
+  return pass(raw, requestRoles);
+}
+
+/** @param raw as undici hands them over */
+export function passResponseHeaders(raw: readonly Buffer[]): PassedHeaders {
+  return pass(
+    raw.map((text) => text.toString("latin1")),
+    responseRoles,
+  );
+}
+
+function pass(raw: readonly string[], roles: ReadonlyMap<string, Role>): PassedHeaders {
+  const headers: string[] = [];
+  const recorded: string[] = [];
+  let contentLength: number | null = null;
+  let named: Set<string> | null = null;
+  for (let index = 0; index + 1 < raw.length; index += 2) {
+    const name = raw[index]!;
+    const value = raw[index + 1]!;
+    const lower = name.toLowerCase();
+    const role = roles.get(lower);
+    if (role === "hop") {
+      if (lower === "connection") named = namedIn(value, named);
+      continue;
+    }
+    if (lower === "content-length") contentLength = Number(value);
+    if (role === "kept") recorded.push(lower, value);
+    headers.push(name, value);
+  }
+  // Rare: headers that `Connection` names end at this hop as well, wherever they stand.
+  if (named === null) return { headers, recorded, contentLength };
+  return { headers: without(headers, named), recorded: without(recorded, named), contentLength };
+}
+
+const connectionOptions = new Set(["close", "keep-alive", "te", "upgrade"]);
+
+function namedIn(value: string, named: Set<string> | null): Set<string> | null {
+  for (const token of value.split(",")) {
+    const name = token.trim().toLowerCase();
+    // Framing is not a client's to take away.
+    if (name === "" || connectionOptions.has(name) || name === "content-length") continue;
+    named ??= new Set();
+    named.add(name);
+  }
+  return named;
+}
+
+function without(pairs: readonly string[], names: ReadonlySet<string>): string[] {
+  return pairs.filter((_, index) => !names.has(pairs[index - (index % 2)]!.toLowerCase()));
+}

@@ -1,0 +1,94 @@
+import { Counter, createMetrics, Gauge, type Registry } from "../metrics.js";
+import type { CaptureLink } from "./capture-link.js";
+import { registerDurations } from "./histogram.js";
+import type { ServerState } from "./server.js";
+import { codeLabels, type RouteStats } from "./stats.js";
+
+/** Everything is counted in plain memory, and put into Prometheus' form only when it is asked for. */
+export function createGatewayMetrics(deps: {
+  state: ServerState;
+  link: CaptureLink;
+  /** Of every deployment, and of the rest. */
+  stats: () => Iterable<RouteStats>;
+  nameOf: (deploymentId: number) => string;
+}): Registry {
+  const { state, link, stats, nameOf } = deps;
+  const registry = createMetrics();
+  const registers = [registry];
+
+  const requests = new Counter({
+    name: "understudy_gateway_requests_total",
+    help: "Requests, by deployment (empty: none) and class of the status that the client was sent.",
+    labelNames: ["deployment", "code"],
+    registers,
+    collect() {
+      requests.reset();
+      for (const { deployment, codes } of stats()) {
+        for (const [index, code] of codeLabels.entries()) {
+          if (codes[index]! > 0) requests.inc({ deployment, code }, codes[index]!);
+        }
+      }
+    },
+  });
+  registerDurations(
+    registry,
+    "understudy_gateway_request_duration_seconds",
+    "From a request's head to the end of its answer.",
+    function* () {
+      for (const { deployment, gateway } of stats()) yield [{ deployment }, gateway];
+    },
+  );
+  registerDurations(
+    registry,
+    "understudy_gateway_primary_duration_seconds",
+    "From the first byte sent to the primary to the last byte of its answer.",
+    function* () {
+      for (const { deployment, primary } of stats()) yield [{ deployment }, primary];
+    },
+  );
+
+  const gauge = (name: string, help: string, read: () => number) => {
+    const metric: Gauge = new Gauge({ name, help, registers, collect: () => metric.set(read()) });
+  };
+  gauge(
+    "understudy_gateway_requests_in_flight",
+    "Requests that have no whole answer yet.",
+    () => state.inFlight,
+  );
+  gauge("understudy_capture_up", "1 while the capture thread runs.", () => (link.up ? 1 : 0));
+  gauge(
+    "understudy_capture_buffer_bytes",
+    "Bytes on their way to the capture thread.",
+    () => link.ring().usedBytes,
+  );
+  gauge("understudy_capture_buffer_limit_bytes", "Bytes that may be on their way.", () => link.ring().bytes);
+  gauge(
+    "understudy_capture_spool_bytes",
+    "Bytes on disk that are not shipped yet.",
+    () => link.stats.spoolBytes,
+  );
+
+  const outcomes = new Counter({
+    name: "understudy_capture_outcomes_total",
+    help: "Requests on the capture side, by what became of them: spooled, not_eligible, dropped.",
+    labelNames: ["deployment", "outcome", "reason"],
+    registers,
+    collect() {
+      outcomes.reset();
+      for (const { deploymentId, reason, count } of link.tally.drops()) {
+        outcomes.inc({ deployment: nameOf(deploymentId), outcome: "dropped", reason }, count);
+      }
+      for (const [id, { spooled, notEligible, dropped }] of link.stats.totals) {
+        const deployment = nameOf(id);
+        outcomes.inc({ deployment, outcome: "spooled", reason: "" }, spooled);
+        for (const [reason, count] of Object.entries(notEligible)) {
+          outcomes.inc({ deployment, outcome: "not_eligible", reason }, count);
+        }
+        for (const [reason, count] of Object.entries(dropped)) {
+          outcomes.inc({ deployment, outcome: "dropped", reason }, count);
+        }
+      }
+    },
+  });
+  return registry;
+}

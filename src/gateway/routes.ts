@@ -1,0 +1,78 @@
+import type { DeploymentTally, Tally } from "../capture/tally.js";
+import type { GatewayConfig } from "../store/types.js";
+import type { Primaries, Primary } from "./primaries.js";
+import type { RouteStats } from "./stats.js";
+
+/** How requests for one deployment are served, and whether they are captured. */
+export interface DeploymentRoute {
+  readonly primary: Primary;
+  readonly sampleRate: number;
+  readonly captureEnabled: boolean;
+  readonly stats: RouteStats;
+  /** null: there are more deployments than can be counted. */
+  readonly account: { tally: Tally; deployment: DeploymentTally } | null;
+}
+
+/** What is known of where requests go. Replaced as a whole when the deployments change. */
+export interface RouteTable {
+  /** By the name that the model has at its primary, which is the name in the path. */
+  readonly byModel: ReadonlyMap<string, DeploymentRoute>;
+  /** For everything that no deployment names. */
+  readonly fallback: Primary | null;
+}
+
+export function buildRoutes(deps: {
+  config: GatewayConfig;
+  defaultPrimary: string | undefined;
+  primaries: Primaries;
+  tally: Tally;
+  statsOf: (deployment: { id: number; name: string }) => RouteStats;
+}): RouteTable {
+  const { config, defaultPrimary, primaries, tally, statsOf } = deps;
+  const byModel = new Map<string, DeploymentRoute>();
+  const urls = new Set<string>();
+  for (const { id, name, primary, sampleRate, captureEnabled } of config.deployments) {
+    // Two deployments of one model cannot be told apart by the path: the first registered has it.
+    if (!isHttp(primary.url) || byModel.has(primary.model)) continue;
+    urls.add(primary.url);
+    const deployment = tally.open(id);
+    byModel.set(primary.model, {
+      primary: primaries.at(primary.url),
+      sampleRate,
+      captureEnabled,
+      stats: statsOf({ id, name }),
+      account: deployment && { tally, deployment },
+    });
+  }
+  const onlyUrl = urls.size === 1 ? [...urls][0] : undefined;
+  const fallbackUrl = defaultPrimary ?? onlyUrl;
+  if (defaultPrimary !== undefined) urls.add(defaultPrimary);
+  primaries.keepOnly(urls);
+  return { byModel, fallback: fallbackUrl === undefined ? null : primaries.at(fallbackUrl) };
+}
+
+function isHttp(url: string): boolean {
+  return URL.canParse(url) && /^https?:$/.test(new URL(url).protocol);
+}
+
+const modelsPrefix = "/v2/models/";
+const inferRest = /^(?:\/versions\/[^/]+)?\/infer$/;
+
+/** What a request's target says: the model, if it names one, and whether it asks it for an inference. */
+export function readTarget(method: string, target: string): { model: string | null; infer: boolean } {
+  if (!target.startsWith(modelsPrefix)) return { model: null, infer: false };
+  const queryAt = target.indexOf("?");
+  const path = queryAt < 0 ? target : target.slice(0, queryAt);
+  const slashAt = path.indexOf("/", modelsPrefix.length);
+  const name = path.slice(modelsPrefix.length, slashAt < 0 ? undefined : slashAt);
+  const infer = method === "POST" && slashAt > 0 && inferRest.test(path.slice(slashAt));
+  return { model: name.includes("%") ? decoded(name) : name, infer };
+}
+
+function decoded(name: string): string {
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return name;
+  }
+}

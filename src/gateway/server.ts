@@ -1,0 +1,94 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { Exchange } from "./exchange.js";
+import {
+  clientConnectionsMax,
+  clientHeadersMs,
+  clientKeepAliveMs,
+  clientRequestMs,
+  headBytesMax,
+} from "./limits.js";
+import { answerError, answerJson } from "./replies.js";
+import { type RouteTable, readTarget } from "./routes.js";
+import { type CaptureBudget, sight } from "./sighting.js";
+import type { RouteStats } from "./stats.js";
+
+/** What the server asks at every request, since it changes while it runs. */
+export interface ServerState {
+  routes: RouteTable | null;
+  inFlight: number;
+  closing: boolean;
+}
+
+/**
+ * The data plane's HTTP server: passes everything to the primary that serves the path's model, or to the fallback,
+ * but for `/healthz` and `/readyz`, which are the gateway's own.
+ */
+export function createGatewayServer(deps: {
+  state: ServerState;
+  budget: CaptureBudget;
+  otherStats: RouteStats;
+  random: () => number;
+}): Server {
+  const { state, budget, otherStats, random } = deps;
+
+  function handle(request: IncomingMessage, response: ServerResponse): void {
+    const method = request.method!;
+    const target = originForm(request.url!);
+    if (target === "/healthz" || target === "/readyz") {
+      answerOwn(target, response, state);
+      return;
+    }
+    state.inFlight += 1;
+    response.once("close", () => {
+      state.inFlight -= 1;
+    });
+    // No new requests on this connection; a client that keeps it would hold up the end.
+    if (state.closing) response.shouldKeepAlive = false;
+    if (target === null) {
+      answerError(response, 400, "the request's target is not a path");
+      return;
+    }
+    const { model, infer } = readTarget(method, target);
+    const route = model === null ? undefined : state.routes?.byModel.get(model);
+    const primary = route?.primary ?? state.routes?.fallback;
+    if (!primary) {
+      answerError(response, 404, noPrimary(model));
+      return;
+    }
+    const sighting = route && infer ? sight(route, { method, path: target }, budget, random) : null;
+    new Exchange(request, response, route?.stats ?? otherStats, sighting).start(primary, target);
+  }
+
+  const server = createServer(
+    {
+      keepAliveTimeout: clientKeepAliveMs,
+      headersTimeout: clientHeadersMs,
+      requestTimeout: clientRequestMs,
+      maxHeaderSize: headBytesMax,
+      noDelay: true,
+    },
+    handle,
+  );
+  server.maxConnections = clientConnectionsMax;
+  return server;
+}
+
+/** Clients of a proxy send whole URLs; `*` and the like name nothing that could be passed on. */
+function originForm(target: string): string | null {
+  if (target.startsWith("/")) return target;
+  if (!URL.canParse(target)) return null;
+  const { pathname, search } = new URL(target);
+  return pathname + search;
+}
+
+function noPrimary(model: string | null): string {
+  return model === null
+    ? "no default primary is set, and the deployments have more than one: name a model in the path"
+    : `no deployment serves the model '${model}', and no default primary is set`;
+}
+
+function answerOwn(target: string, response: ServerResponse, state: ServerState): void {
+  const ready = state.routes !== null && !state.closing;
+  if (target === "/healthz" || ready) answerJson(response, 200, { status: "ok" });
+  else answerJson(response, 503, { status: state.closing ? "closing" : "no deployments known yet" });
+}

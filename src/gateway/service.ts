@@ -1,0 +1,107 @@
+import type { Config } from "../config.js";
+import { messageOf } from "../errors.js";
+import type { Logger } from "../log.js";
+import { serveMetrics } from "../metrics.js";
+import type { Service } from "../process/service.js";
+import type { GatewayConfig } from "../store/types.js";
+import { type CaptureLink, startCaptureLink } from "./capture-link.js";
+import { drainConnections, listen } from "./listen.js";
+import { createGatewayMetrics } from "./metrics.js";
+import { createPrimaries } from "./primaries.js";
+import { buildRoutes } from "./routes.js";
+import { createGatewayServer, type ServerState } from "./server.js";
+import { createRouteStats, type RouteStats } from "./stats.js";
+
+/** Together under `shutdownDeadlineMs`, which ends the process regardless. */
+const drainMs = 3_500;
+const captureCloseMs = 3_000;
+
+/**
+ * Starts the data plane: the HTTP server in front of the primaries on this thread, and the capture side on another.
+ * It serves as long as the primary does; the database is asked, and written to, by the capture side only.
+ *
+ * @throws UnderstudyError `port_in_use`
+ */
+export async function startGateway(deps: { config: Config; log: Logger }): Promise<Service> {
+  const { config, log } = deps;
+  const primaries = createPrimaries();
+  const state: ServerState = { routes: null, inFlight: 0, closing: false };
+  const statsById = new Map<number, RouteStats>();
+  const otherStats = createRouteStats("");
+  const nameOf = (id: number) => statsById.get(id)?.deployment ?? "";
+  let deployments: GatewayConfig | null = config.defaultPrimary === undefined ? null : { deployments: [] };
+  let link: CaptureLink | null = null;
+
+  function statsOf({ id, name }: { id: number; name: string }): RouteStats {
+    let stats = statsById.get(id);
+    if (stats === undefined) {
+      stats = createRouteStats(name);
+      statsById.set(id, stats);
+    }
+    return stats;
+  }
+
+  function route(): void {
+    // The first deployments arrive while the link is being made.
+    if (deployments === null || link === null) return;
+    try {
+      state.routes = buildRoutes({
+        config: deployments,
+        defaultPrimary: config.defaultPrimary,
+        primaries,
+        tally: link.tally,
+        statsOf,
+      });
+    } catch (error) {
+      log.error({ error: messageOf(error) }, "the deployments cannot be taken over; going on as they were");
+    }
+  }
+
+  const linked = await startCaptureLink({
+    config,
+    gateway: `${config.hostname}:${config.gatewayPort === 0 ? `pid${process.pid}` : config.gatewayPort}`,
+    onDeployments: (changed) => {
+      deployments = changed;
+      route();
+    },
+    onTally: route,
+    log,
+  });
+  link = linked;
+  route();
+
+  const budget = { bodyBytesMax: config.bodyBytesMax, heldBytesMax: config.bufferBytes, heldBytes: 0 };
+  const server = createGatewayServer({ state, budget, otherStats, random: Math.random });
+  try {
+    const registry = createGatewayMetrics({
+      state,
+      link: linked,
+      stats: () => [otherStats, ...statsById.values()],
+      nameOf,
+    });
+    const metrics = await serveMetrics(registry, config.host, config.metricsPort);
+    const port = await listen(server, config.host, config.gatewayPort).catch(async (error) => {
+      await metrics.close();
+      throw error;
+    });
+    const host = config.host.includes(":") ? `[${config.host}]` : config.host;
+    return {
+      ready: {
+        url: `http://${host}:${port}`,
+        port,
+        metrics: `http://${host}:${metrics.port}/metrics`,
+      },
+      async close() {
+        state.closing = true;
+        await drainConnections(server, drainMs);
+        await linked.close(captureCloseMs);
+        await primaries.close();
+        await metrics.close();
+      },
+    };
+  } catch (error) {
+    await linked.close(captureCloseMs);
+    await primaries.close();
+    throw error;
+  }
+}

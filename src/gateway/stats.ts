@@ -1,0 +1,24 @@
+import { createDurations, type Durations } from "./histogram.js";
+
+/** How often requests ended in each class of status; index 0: the client went away before it had its answer. */
+export const codeLabels = ["aborted", "1xx", "2xx", "3xx", "4xx", "5xx"] as const;
+
+/** What is counted of one deployment's requests, or of all that belong to none. */
+export interface RouteStats {
+  /** Name of the deployment; empty for the rest. */
+  readonly deployment: string;
+  readonly codes: Float64Array;
+  /** From the head of the request to the end of the answer. */
+  readonly gateway: Durations;
+  /** What the primary took of it. */
+  readonly primary: Durations;
+}
+
+export function createRouteStats(deployment: string): RouteStats {
+  return {
+    deployment,
+    codes: new Float64Array(codeLabels.length),
+    gateway: createDurations(),
+    primary: createDurations(),
+  };
+}
