@@ -2,10 +2,8 @@ import type { Logger } from "../src/log.js";
 import type { Queues } from "../src/queue/backend.js";
 import { compactJob, handles, type JobHandler, partitionsJob, reconcileJob } from "../src/queue/jobs.js";
 import { reconcile } from "../src/replay/reconcile.js";
+import { partitionDaysAhead } from "../src/store/migrate.js";
 import type { Store } from "../src/store/store.js";
-
-/** Enough for a gateway's spool to be shipped although no worker ran for days. */
-const partitionDaysAhead = 7;
 
 /** `maintenance`: what keeps queue and tables in order. */
 export function maintenanceHandlers(deps: { store: Store; queues: Queues; log: Logger }): JobHandler[] {

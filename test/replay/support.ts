@@ -1,0 +1,189 @@
+import { createHash } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pino } from "pino";
+import { createBlobStore } from "../../src/blobs/blobs.js";
+import type { Capture } from "../../src/capture/capture.js";
+import { writeSegment } from "../../src/capture/segment.js";
+import { newId } from "../../src/ids.js";
+import { createHosts } from "../../src/replay/hosts.js";
+import type { ReplayDeps } from "../../src/replay/replay-work.js";
+import { createTurns } from "../../src/replay/turns.js";
+import type { CaptureRow } from "../../src/store/types.js";
+import { createUpstream } from "../../src/upstream/client.js";
+import {
+  captureRow,
+  endpoint,
+  newCandidate,
+  newDeployment,
+  noonMs,
+  openWorld,
+  segmentCommit,
+} from "../store/support.js";
+
+/** A V2 answer with one FP32 output `y`. */
+export const answer = (...y: number[]) =>
+  JSON.stringify({
+    model_name: "m",
+    model_version: "1",
+    outputs: [{ name: "y", datatype: "FP32", shape: [1, y.length], data: y }],
+  });
+
+const request = (x: number) =>
+  JSON.stringify({ inputs: [{ name: "x", datatype: "FP32", shape: [1, 1], data: [x] }] });
+
+let sequence = 0;
+
+/** A captured request for `x`, which the primary answered with `[x]`. */
+export function capture(x: number, over: Partial<Capture> = {}): Capture {
+  const receivedAtMs = noonMs + ++sequence;
+  return {
+    id: newId(receivedAtMs),
+    sequence,
+    deploymentId: 1,
+    receivedAtMs,
+    transport: "http",
+    method: "POST",
+    path: "/v2/models/digits/infer",
+    requestHeaders: { "content-type": "application/json", "x-tag": "kept out" },
+    requestBody: Buffer.from(request(x)),
+    status: 200,
+    responseHeaders: { "content-type": "application/json" },
+    responseBody: Buffer.from(answer(x)),
+    primaryMs: 2,
+    primaryVersion: "1",
+    sample: "base",
+    tags: {},
+    ...over,
+  };
+}
+
+/** What a candidate received. */
+export interface Received {
+  path: string;
+  headers: IncomingMessage["headers"];
+  body: Buffer;
+  /** The value of its input, where it is JSON. */
+  x: number;
+}
+
+/** A candidate that does what `act` says with each request. */
+export async function startCandidate(act: (received: Received, response: ServerResponse) => void) {
+  const received: Received[] = [];
+  const server = createServer(async (incoming, response) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of incoming) chunks.push(chunk as Buffer);
+    const body = Buffer.concat(chunks);
+    const one = { path: incoming.url!, headers: incoming.headers, body, x: inputOf(body) };
+    received.push(one);
+    act(one, response);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as { port: number }).port}`,
+    received,
+    close: () =>
+      new Promise<void>((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+function inputOf(body: Buffer): number {
+  try {
+    return JSON.parse(body.toString()).inputs[0].data[0];
+  } catch {
+    return Number.NaN;
+  }
+}
+
+export type ReplayWorld = Awaited<ReturnType<typeof openReplayWorld>>;
+
+/** A database, a blob store, a client, and what else a worker needs. */
+export async function openReplayWorld() {
+  const world = await openWorld();
+  const folder = await mkdtemp(join(tmpdir(), "understudy-replay-"));
+  const blobs = createBlobStore(`file:${folder}`);
+  const upstream = createUpstream({ config: { secret: () => undefined } });
+  let names = 0;
+
+  /** What one worker process has; each has turns of its own. */
+  function worker(over: Partial<ReplayDeps> = {}): ReplayDeps {
+    return {
+      store: world.store,
+      blobs,
+      upstream,
+      hosts: createHosts({
+        config: {} as never,
+        log: pino({ level: "silent" }),
+        host: () => Promise.reject(new Error("no model server in this test")),
+      }),
+      turns: createTurns(4),
+      log: pino({ level: "silent" }),
+      by: "test",
+      replayTimeoutMs: 1_000,
+      responseBytesMax: 100_000,
+      ...over,
+    };
+  }
+
+  return {
+    ...world,
+    folder,
+    blobs,
+    worker,
+
+    /** A deployment of its own whose candidates answer at these URLs. */
+    async addDeployment(...urls: string[]) {
+      const name = `replayed-${++names}`;
+      const deployment = await world.store.registry.createDeployment(newDeployment({ name }));
+      const candidates = [];
+      for (const [n, url] of urls.entries()) {
+        candidates.push(
+          await world.store.registry.addCandidate(
+            name,
+            newCandidate({ name: `c${n}`, endpoint: endpoint({ url, model: `m${n}`, version: "3" }) }),
+          ),
+        );
+      }
+      return { deployment, candidates };
+    },
+
+    /** Ships captures as one segment; returns its work ids, one for each candidate, and the key of its blob. */
+    async addSegment(deploymentId: number, captures: Capture[]) {
+      const bytes = writeSegment(captures.map((each) => ({ ...each, deploymentId })));
+      const rows: CaptureRow[] = captures.map((each, row) =>
+        captureRow(row, {
+          id: each.id,
+          receivedAtMs: each.receivedAtMs,
+          status: each.status,
+          primaryMs: each.primaryMs,
+          primaryVersion: each.primaryVersion,
+          sample: each.sample,
+        }),
+      );
+      const commit = segmentCommit(deploymentId, rows);
+      commit.segment.sha256 = createHash("sha256").update(bytes).digest("hex");
+      commit.segment.bytes = bytes.length;
+      await blobs.put(commit.segment.blobKey, bytes);
+      const { workIds } = await world.store.catalogue.commitSegment(commit);
+      return { workIds, workId: workIds[0]!, blobKey: commit.segment.blobKey, bytes };
+    },
+
+    outcomes: (workId: bigint) =>
+      world.prisma.outcome.findMany({ where: { workId }, orderBy: { capturedAt: "asc" } }),
+    workState: (id: bigint) => world.prisma.work.findUniqueOrThrow({ where: { id } }),
+    /** Lets the lease of a work run out, as if its worker had stopped long ago. */
+    expire: (id: bigint) =>
+      world.prisma.$executeRaw`UPDATE work SET lease_until = now() - interval '1 second' WHERE id = ${id}`,
+
+    async close() {
+      await upstream.close();
+      await world.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
