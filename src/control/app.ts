@@ -32,6 +32,8 @@ export function apiRoutes(context: ControlContext): Route[] {
 export function createApp(context: ControlContext, metrics: Registry, webRoot: string): Express {
   const app = express();
   app.disable("x-powered-by");
+  // What the API says is never stored, so there is nothing to compare a tag with.
+  app.disable("etag");
   app.set("json replacer", wireValue);
   app.use(requireLoopbackHost(context.config.host));
   app.use(securityHeaders());

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createApp } from "../../src/control/app.js";
 import { createMetrics } from "../../src/metrics.js";
-import { createUpstream } from "../../src/upstream/client.js";
+import { createUpstream, type Upstream } from "../../src/upstream/client.js";
 import { onServer } from "../support/postgres.js";
 import { call, closed, listening, openControl, silent, type TestControl } from "./support.js";
 
@@ -13,6 +13,7 @@ let control: TestControl;
 let server: Server;
 let origin: string;
 let webRoot: string;
+let upstream: Upstream;
 beforeAll(async () => {
   control = await openControl();
   webRoot = await mkdtemp(join(tmpdir(), "understudy-web-"));
@@ -20,12 +21,13 @@ beforeAll(async () => {
   await writeFile(join(webRoot, "index.html"), "<!doctype html><title>Understudy</title>");
   await writeFile(join(webRoot, "assets/app-abc.js"), "export {};");
   await writeFile(join(webRoot, ".secret"), "hidden");
-  const upstream = createUpstream(control);
+  upstream = createUpstream(control);
   server = createServer(createApp({ ...control, log: silent, upstream }, createMetrics(), webRoot));
   origin = await listening(server);
 });
 afterAll(async () => {
   await closed(server);
+  await upstream.close();
   await control.close();
   await rm(webRoot, { recursive: true });
 });
