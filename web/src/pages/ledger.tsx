@@ -3,6 +3,7 @@ import type { Ledger } from "../../../src/control/api.js";
 import { path, queryString, useApi } from "../api";
 import { count } from "../format";
 import { PageHead } from "../parts/page";
+import { SendRequest } from "../parts/send-request";
 import { Answer, Empty } from "../parts/state";
 import { Badge, Name } from "../parts/words";
 import { AccountTable } from "./ledger/account-table";
@@ -54,14 +55,7 @@ function fromOf(spanMs: number | undefined): number | null {
 
 function Accounts({ deployment, ledger }: { deployment: string; ledger: Ledger }) {
   if (ledger.received === 0) {
-    return (
-      <Empty
-        title="No request in this range."
-        command={`curl http://GATEWAY:8000/v2/models/${deployment}/infer -H 'content-type: application/json' -d @request.json`}
-      >
-        Every request that the gateway receives for <Name>{deployment}</Name> appears here. Send it one:
-      </Empty>
-    );
+    return <SendRequest deployment={deployment} title="No request in this range." />;
   }
   const candidates = Object.entries(ledger.candidates);
   return (

@@ -2,20 +2,15 @@ import type { Summary } from "../../../../src/control/api.js";
 import { count, none, percent } from "../../format";
 import { Figure, Figures } from "../../parts/figures";
 import { Interval } from "../../parts/interval";
-import { Empty } from "../../parts/state";
-import { Badge, Name } from "../../parts/words";
+import { SendRequest } from "../../parts/send-request";
+import { Badge } from "../../parts/words";
 import { LatencyTable } from "./latency-table";
 
 /** What a run came to, in a few numbers. */
 export function SummaryHead({ summary, deployment }: { summary: Summary; deployment: string }) {
   const { samples, mismatches, ignored, incomparable, diffRate, diffRateInterval, verdict } = summary;
   if (samples + ignored + incomparable === 0) {
-    return (
-      <Empty title="Nothing compared yet." command={inferCommand(deployment)}>
-        Comparisons appear here a few seconds after requests to <Name>{deployment}</Name> have gone through
-        the gateway. Send it one:
-      </Empty>
-    );
+    return <SendRequest deployment={deployment} title="Nothing compared yet." />;
   }
   return (
     <div className="card summary">
@@ -58,6 +53,3 @@ export function SummaryHead({ summary, deployment }: { summary: Summary; deploym
     </div>
   );
 }
-
-const inferCommand = (deployment: string) =>
-  `curl http://GATEWAY/v2/models/${deployment}/infer -H 'content-type: application/json' -d @request.json`;

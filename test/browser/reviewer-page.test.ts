@@ -1,0 +1,250 @@
+import { join } from "node:path";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import type { AlertPage, ComparisonDetail, ComparisonPage, Ledger } from "../../src/control/api.js";
+import { eventually, type Product, startProduct } from "../support/product.js";
+import { hasBrowser, openBrowser, openPage, screenshotFolder } from "./browser.js";
+
+const tablePath = "/deployments/digits/candidates/regressed";
+const rows = (page: Page) => page.getByRole("region", { name: "Comparisons" }).locator("tbody tr");
+const search = (page: Page) => Object.fromEntries(new URL(page.url()).searchParams);
+
+describe.skipIf(!hasBrowser())("the reviewer page over the demo", () => {
+  let product: Product;
+  let browser: Browser;
+  let page: Page;
+  let faults: string[];
+  let screenshots: string;
+
+  beforeAll(async () => {
+    screenshots = await screenshotFolder();
+    browser = await openBrowser();
+    product = await startProduct();
+    await eventually(
+      () => product.api<Ledger>("/deployments/digits/ledger"),
+      ({ candidates }) => candidates.int8!.compared > 900 && candidates.regressed!.compared > 900,
+      { withinMs: 150_000 },
+    );
+    await eventually(
+      () => product.api<AlertPage>("/alerts"),
+      ({ items }) => items.some(({ deliveries }) => deliveries.some(({ state }) => state === "delivered")),
+    );
+    ({ page, faults } = await openPage(browser, product.control));
+  }, 240_000);
+  afterEach(() => {
+    expect(faults.splice(0)).toEqual([]);
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await product?.remove();
+  });
+
+  const shoot = (name: string, fullPage = false) =>
+    page.screenshot({ path: join(screenshots, `${name}.png`), fullPage, animations: "disabled" });
+
+  test("overview: every candidate with its rates, the one that alerts marked", async () => {
+    await page.goto("/");
+    const regressed = page.getByRole("row", { name: /^regressed/ });
+    await regressed.getByText("firing").waitFor();
+    const int8 = page.getByRole("row", { name: /^int8/ });
+    const rate = async (row: typeof int8) => Number.parseFloat(await row.locator("td").nth(1).innerText());
+    await expect.poll(() => rate(regressed)).toBeGreaterThan(30);
+    expect(await rate(int8)).toBeLessThan(5);
+    expect(await int8.getByText("firing").count()).toBe(0);
+    await page.getByText("balanced", { exact: true }).waitFor();
+    await shoot("overview");
+    await regressed.getByRole("link").click();
+    await page.waitForURL(`**${tablePath}`);
+  });
+
+  test("live: numbers grow in place, nothing is taken away and put back", async () => {
+    await page.goto("/");
+    const cell = page.getByRole("row", { name: /^int8/ }).locator("td").first();
+    await cell.filter({ hasText: /\d/ }).waitFor();
+    const before = await cell.innerText();
+    const table = await page.locator("table").elementHandle();
+    await expect.poll(() => cell.innerText(), { timeout: 30_000 }).not.toBe(before);
+    expect(await table!.evaluate((element) => element.isConnected)).toBe(true);
+  });
+
+  test("divergences: filters go into the URL, and the URL gives them back", async () => {
+    await page.goto(tablePath);
+    await rows(page).first().waitFor();
+    expect(search(page)).toEqual({});
+    await shoot("table");
+
+    await page.getByLabel("Output").selectOption("probabilities");
+    await page.getByLabel("Sort").selectOption("largest error first");
+    await expect.poll(() => search(page)).toEqual({ output: "probabilities", sort: "-maxAbs" });
+    await expect
+      .poll(async () => (await rows(page).first().innerText()).includes("probabilities"))
+      .toBe(true);
+    const errors = (await rows(page).locator("td:nth-child(4)").allInnerTexts()).map(Number);
+    expect(errors.length).toBeGreaterThan(10);
+    expect(errors).toEqual([...errors].sort((a, b) => b - a));
+
+    await page.reload();
+    await rows(page).first().waitFor();
+    expect(await page.getByLabel("Output").inputValue()).toBe("probabilities");
+    expect(await page.getByLabel("Sort").inputValue()).toBe("-maxAbs");
+
+    await page.goBack();
+    await expect.poll(() => search(page)).toEqual({ output: "probabilities" });
+    await page.getByRole("button", { name: "Clear filters" }).click();
+    await expect.poll(() => search(page)).toEqual({});
+  });
+
+  test("divergences: result, kind, signature and time", async () => {
+    await page.goto(tablePath);
+    await page.getByLabel("Result").selectOption("match");
+    await expect.poll(() => rows(page).first().innerText()).toMatch(/match/);
+    expect(new Set(await rows(page).locator("td:nth-child(2)").allInnerTexts())).toEqual(new Set(["match"]));
+
+    await page.goto(tablePath);
+    await page.getByLabel("Kind").selectOption("missing_output");
+    await page.getByText("No comparison matches these filters.").waitFor();
+    await page.getByLabel("Kind").selectOption("value");
+    const signature = rows(page).first().locator("td:last-child a");
+    const text = await signature.innerText();
+    await signature.click();
+    await expect.poll(() => search(page)).toEqual({ kind: "value", signature: text });
+    await expect
+      .poll(async () => new Set(await rows(page).locator("td:last-child").allInnerTexts()))
+      .toEqual(new Set([text]));
+
+    await page.goto(tablePath);
+    await page.getByLabel("From").fill("2024-01-02T03:04");
+    // Berlin, in winter.
+    await expect.poll(() => search(page)).toEqual({ from: "2024-01-02T02:04:00.000Z" });
+    await page.getByLabel("To").fill("2024-01-03T03:04");
+    await page.getByText("No comparison matches these filters.").waitFor();
+  });
+
+  test("divergences: pages, there and back", async () => {
+    await page.goto(`${tablePath}?result=any&sort=capturedAt`);
+    const ids = async () =>
+      rows(page)
+        .getByRole("link")
+        .evaluateAll((all) => all.map((link) => link.getAttribute("href")));
+    await rows(page).first().waitFor();
+    const first = (await ids()).filter((href) => href!.startsWith("/comparisons/"));
+    expect(first).toHaveLength(50);
+    expect(await page.getByRole("button", { name: "Older" }).isDisabled()).toBe(true);
+    await page.getByRole("button", { name: "Newer" }).click();
+    await expect.poll(() => search(page).cursor).toBeTruthy();
+    await expect.poll(async () => (await ids()).some((href) => first.includes(href))).toBe(false);
+    await page.getByRole("button", { name: "Newer" }).click();
+    await page.getByRole("button", { name: "Older" }).click();
+    await page.getByRole("button", { name: "Older" }).click();
+    await expect.poll(() => search(page).cursor).toBeUndefined();
+    await expect
+      .poll(async () => (await ids()).filter((href) => href!.startsWith("/comparisons/")))
+      .toEqual(first);
+  });
+
+  test("one comparison: the sentence, the digit, both answers, the elements that differ most", async () => {
+    const { items } = await product.api<ComparisonPage>(
+      "/deployments/digits/candidates/regressed/comparisons?result=mismatch&sort=-maxAbs&limit=100",
+    );
+    const flipped = items.find(({ flip }) => flip)!;
+    const detail = await product.api<ComparisonDetail>(`/comparisons/${flipped.id}`);
+    const { from, to } = detail.outputs.find(({ name }) => name === "logits")!.decision!;
+
+    await page.goto(`/comparisons/${flipped.id}`);
+    await page.getByRole("heading", { name: `logits says ${to} where the primary says ${from}` }).waitFor();
+    const picture = page.getByRole("img", { name: /^image, image 1, 8 by 8/ });
+    await picture.waitFor();
+    const shades = await picture
+      .locator("rect")
+      .evaluateAll((all) => new Set(all.map((r) => r.getAttribute("fill"))).size);
+    expect(shades).toBeGreaterThan(4);
+    expect(
+      await page
+        .getByRole("img", { name: /^logits: 0: / })
+        .locator("rect")
+        .count(),
+    ).toBe(10);
+    const worst = page
+      .getByRole("region", { name: "Elements of logits that differ most" })
+      .locator("tbody tr");
+    const logits = detail.outputs.find(({ name }) => name === "logits")!;
+    expect(await worst.count()).toBe(logits.worst.length);
+    expect(await worst.first().innerText()).toContain(`[${logits.worst[0]!.index.join(", ")}]`);
+    await page.getByText("x-request-id").waitFor();
+    const captured = page.locator("time").first();
+    expect(await captured.getAttribute("title")).toBe(`${new Date(detail.capturedAt).toISOString()} (UTC)`);
+    await shoot("detail", true);
+  });
+
+  test("one comparison leads back to the table as it was filtered", async () => {
+    await page.goto(`${tablePath}?output=logits&sort=-maxAbs`);
+    await rows(page).first().getByRole("link").first().click();
+    await page.getByRole("heading", { level: 1 }).waitFor();
+    await page.getByRole("navigation", { name: "Breadcrumbs" }).getByRole("link").last().click();
+    await expect.poll(() => search(page)).toEqual({ output: "logits", sort: "-maxAbs" });
+  });
+
+  test("alerts: what fires, since when, who was told", async () => {
+    await page.goto("/alerts");
+    const alert = page.getByRole("region", { name: "Firing alerts" }).locator("tbody tr");
+    await alert.getByText("delivered").waitFor();
+    expect(await alert.count()).toBe(1);
+    expect(await alert.innerText()).toMatch(/digits diverge[\s\S]*digits \/ regressed[\s\S]*10\.00\s%/);
+    expect(await page.getByRole("region", { name: "Rules" }).innerText()).toContain("every candidate");
+    await shoot("alerts");
+  });
+
+  test("ledger: the terms on the page add up to the total on the page", async () => {
+    await page.goto("/deployments/digits/ledger");
+    await page.getByText("balanced", { exact: true }).waitFor();
+    const accounts = await page.locator("table.account").evaluateAll((tables) =>
+      tables.map((table) => {
+        const numbers = (selector: string) =>
+          [...table.querySelectorAll(selector)].map((cell) => Number(cell.textContent!.replaceAll(",", "")));
+        return {
+          terms: numbers("tbody tr:not(.reason) > td:nth-child(2)"),
+          total: numbers("tfoot td.number")[0],
+        };
+      }),
+    );
+    expect(accounts).toHaveLength(3);
+    for (const { terms, total } of accounts) {
+      expect(total).toBeGreaterThan(500);
+      expect(terms.reduce((sum, n) => sum + n, 0)).toBe(total);
+    }
+    await shoot("ledger", true);
+    await page.getByLabel("Requests received").selectOption("last hour");
+    await expect.poll(() => search(page)).toEqual({ span: "hour" });
+    await page.getByText("balanced", { exact: true }).waitFor();
+  });
+
+  test.each([
+    ["/comparisons/nonsense", "There is no such comparison", "retention"],
+    ["/deployments/digits/candidates/nobody", "nobody", ""],
+    ["/deployments/nowhere/ledger", "nowhere", ""],
+  ])("%s: says what is wrong", async (path, detail, hint) => {
+    await page.goto(path);
+    const alert = page.getByRole("alert").first();
+    await alert.waitFor();
+    expect(await alert.innerText()).toContain(detail);
+    expect(await alert.innerText()).toContain(hint);
+    // The browser reports what it asked in vain.
+    expect(faults.splice(0).filter((fault) => !fault.includes("404 (Not Found)"))).toEqual([]);
+  });
+
+  test("a path that is no page says so; the first Tab leads past the frame", async () => {
+    await page.goto("/nonsense");
+    await page.getByRole("heading", { name: "There is no such page" }).waitFor();
+    await page.keyboard.press("Tab");
+    expect(await page.evaluate("document.activeElement.textContent")).toBe("Skip to the content");
+  });
+
+  test("when the control plane goes, what was shown stays, and the page says so", async () => {
+    await page.goto("/");
+    await page.getByRole("row", { name: /^int8/ }).waitFor();
+    await product.stop();
+    await page.getByText("The control plane does not answer.").first().waitFor();
+    expect(await page.getByRole("row", { name: /^int8/ }).isVisible()).toBe(true);
+    expect(faults.splice(0).filter((fault) => !fault.includes("ERR_CONNECTION_REFUSED"))).toEqual([]);
+  });
+});
