@@ -111,7 +111,18 @@ function ledgerOf({ gateway, notEligible, dropped, captured, runs }: LedgerRow):
     balanced &&= sumOfTerms(terms) === run.assigned && run.assigned + run.notAssigned === captured;
     if (run.notAssigned > 0) terms.notReplayed.not_assigned = run.notAssigned;
   }
-  return { ...gateway, notEligible, dropped, captured, candidates, balanced };
+  return {
+    received,
+    inFlight,
+    sampledOut,
+    notEligible,
+    dropped,
+    lost,
+    buffered,
+    captured,
+    candidates,
+    balanced,
+  };
 }
 
 function candidateLedger({ ended, pending }: RunRow): CandidateLedger {
