@@ -1,0 +1,69 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { readRecord, soundRecordSize, stampRecord, writeExchange } from "../../src/capture/record.js";
+import { createRingConsumer, createRingMemory, createRingProducer } from "../../src/capture/ring.js";
+import { timeOfId } from "../../src/ids.js";
+
+const latin1 = fc.stringMatching(/^[\x21-\x7e\xa0-\xff]{0,20}$/);
+const headers = fc
+  .array(fc.tuple(fc.stringMatching(/^[a-z-]{1,10}$/), latin1), { maxLength: 4 })
+  .map((pairs) => pairs.flat());
+const chunks = fc.array(fc.uint8Array({ maxLength: 100 }), { maxLength: 4 });
+const total = (parts: readonly Uint8Array[]) => parts.reduce((sum, part) => sum + part.length, 0);
+
+const exchange = fc
+  .record({
+    deploymentId: fc.nat(2 ** 31 - 1),
+    sequence: fc.nat(Number.MAX_SAFE_INTEGER),
+    receivedAtMs: fc.integer({ min: 0, max: 4_102_444_800_000 }),
+    primaryMs: fc.double({ min: 0, noNaN: true }),
+    status: fc.integer({ min: 100, max: 599 }),
+    sample: fc.constantFrom("base" as const, "targeted" as const),
+    method: fc.constant("POST"),
+    path: latin1.map((text) => `/${text}`),
+    requestHeaders: headers,
+    responseHeaders: headers,
+    requestChunks: chunks,
+    responseChunks: chunks,
+  })
+  .map((seen) => ({
+    ...seen,
+    requestBytes: total(seen.requestChunks),
+    responseBytes: total(seen.responseChunks),
+  }));
+
+test("an exchange is read as it was written, and no changed byte goes unnoticed", () => {
+  fc.assert(
+    fc.property(exchange, fc.nat(), fc.integer({ min: 1, max: 255 }), (seen, position, flip) => {
+      const memory = createRingMemory(8192);
+      expect(writeExchange(createRingProducer(memory), seen)).toBe(true);
+      const consumer = createRingConsumer(memory);
+      const { at, size } = consumer.next()!;
+      stampRecord(consumer.data, at, size, 42);
+      const data = Buffer.from(consumer.data.subarray(at, at + size));
+      expect(soundRecordSize(data, 0)).toBe(size);
+
+      const { requestChunks, responseChunks, ...rest } = seen;
+      const { id, requestBody, responseBody, ...read } = readRecord(data, 0);
+      expect(read).toEqual({ ...rest, cut: 42 });
+      expect(timeOfId(id)).toBe(seen.receivedAtMs);
+      expect(requestBody.equals(Buffer.concat(requestChunks))).toBe(true);
+      expect(responseBody.equals(Buffer.concat(responseChunks))).toBe(true);
+
+      const byte = position % size;
+      data[byte] = data[byte]! ^ flip;
+      expect(soundRecordSize(data, 0)).toBe(0);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test.each([0, 1, 79, 80, 100])("%i bytes of a record are no record", (length) => {
+  const memory = createRingMemory(8192);
+  writeExchange(createRingProducer(memory), fc.sample(exchange, 1)[0]!);
+  const consumer = createRingConsumer(memory);
+  const { at, size } = consumer.next()!;
+  stampRecord(consumer.data, at, size, 1);
+  const torn = consumer.data.subarray(at, at + Math.min(length, size - 1));
+  expect(soundRecordSize(torn, 0)).toBe(0);
+});
