@@ -19,6 +19,7 @@ const codes = {
   provider_unavailable: { status: 500, exit: 2 },
   blob_corrupt: { status: 500, exit: 2 },
   blob_missing: { status: 404, exit: 2 },
+  file_unreadable: { status: 422, exit: 2 },
   lease_lost: { status: 409, exit: 2 },
   database_unreachable: { status: 503, exit: 2 },
   queue_unreachable: { status: 503, exit: 2 },
