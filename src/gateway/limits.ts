@@ -6,6 +6,8 @@ export const clientKeepAliveMs = 75_000;
 export const clientHeadersMs = 30_000;
 /** The same for the whole request: minutes for a large upload, not hours. */
 export const clientRequestMs = 300_000;
+/** How often connections are held against these two. */
+export const clientCheckMs = 5_000;
 /** A head beyond this is answered 431. */
 export const headBytesMax = 64 * 1024;
 export const clientConnectionsMax = 10_000;

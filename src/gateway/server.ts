@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { Exchange } from "./exchange.js";
 import {
+  clientCheckMs,
   clientConnectionsMax,
   clientHeadersMs,
   clientKeepAliveMs,
@@ -28,8 +29,15 @@ export function createGatewayServer(deps: {
   budget: CaptureBudget;
   otherStats: RouteStats;
   random: () => number;
+  /** How long a client may take for its head, and for its whole request, and how often that is looked at. */
+  patience?: { headersMs: number; requestMs: number; checkMs: number };
 }): Server {
   const { state, budget, otherStats, random } = deps;
+  const patience = deps.patience ?? {
+    headersMs: clientHeadersMs,
+    requestMs: clientRequestMs,
+    checkMs: clientCheckMs,
+  };
 
   function handle(request: IncomingMessage, response: ServerResponse): void {
     const method = request.method!;
@@ -62,8 +70,9 @@ export function createGatewayServer(deps: {
   const server = createServer(
     {
       keepAliveTimeout: clientKeepAliveMs,
-      headersTimeout: clientHeadersMs,
-      requestTimeout: clientRequestMs,
+      headersTimeout: patience.headersMs,
+      requestTimeout: patience.requestMs,
+      connectionsCheckingInterval: patience.checkMs,
       maxHeaderSize: headBytesMax,
       noDelay: true,
     },

@@ -50,11 +50,12 @@ export function echoModel(request: IncomingMessage, response: ServerResponse): v
     const model = /^\/v2\/models\/([^/]+)(?:\/versions\/[^/]+)?\/infer/.exec(request.url!)?.[1];
     const outputs = [{ name: "y", datatype: "INT32", shape: [1], data: [body.length] }];
     const answer =
-      model === undefined
-        ? { path: request.url }
-        : { model_name: model, model_version: "7", outputs };
+      model === undefined ? { path: request.url } : { model_name: model, model_version: "7", outputs };
     const text = JSON.stringify(answer);
-    response.writeHead(200, { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(text) });
+    response.writeHead(200, {
+      "Content-Type": "application/json",
+      "Content-Length": Buffer.byteLength(text),
+    });
     response.end(text);
   });
 }
