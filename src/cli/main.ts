@@ -14,6 +14,7 @@ const commands: Record<string, () => Promise<Command>> = {
   register: async () => (await import("./register.js")).registerCommand(),
   candidate: async () => (await import("./candidate.js")).candidateCommand(),
   status: async () => (await import("./status.js")).statusCommand(),
+  diff: async () => (await import("./diff.js")).diffCommand(),
 };
 
 /** Commands that other commands start; they are not listed. */

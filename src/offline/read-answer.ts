@@ -18,6 +18,9 @@ export interface SavedAnswer {
   response: InferResponse;
 }
 
+const comparableFiles =
+  "These can be compared: NumPy's .npy and .npz, and the bodies of V2 inference responses, JSON or binary.";
+
 /** Every zip file begins so, with its first member or, when it is empty, with its end. */
 const zipMagics = [Buffer.from("PK\x03\x04"), Buffer.from("PK\x05\x06")];
 
@@ -36,9 +39,10 @@ export async function readAnswer(
     return answerOf(await readFileWithin(path, limits.fileBytesMax), headerLength, limits);
   } catch (error) {
     // Whatever is thrown here was thrown over this file: the user can do something about it.
+    const isOther = error instanceof FormatError || error instanceof ProtocolError;
     const excerpt = error instanceof ProtocolError && error.excerpt !== "" ? ` (${error.excerpt})` : "";
     throw new UnderstudyError("file_unreadable", `${printable(path)}: ${messageOf(error)}${excerpt}`, {
-      hint: "These can be compared: NumPy's .npy and .npz, and bodies of V2 inference responses, JSON or binary.",
+      hint: isOther ? comparableFiles : "Name a file that exists and that you may read.",
       cause: error,
     });
   }
