@@ -63,6 +63,7 @@ describe.skipIf(!hasBrowser())("the reviewer page, from nothing to a model that 
       url: `${model.url}/candidate`,
       model: "m",
     });
+    await post(`/deployments/${name}/candidates`, { name: "broken", url: `${model.url}/broken`, model: "m" });
     await page.goto(`/deployments/${name}/ledger`);
     await page.getByText("No request in this range.").waitFor();
     await page.goto(`/deployments/${name}/candidates/evil`);
@@ -94,7 +95,7 @@ describe.skipIf(!hasBrowser())("the reviewer page, from nothing to a model that 
     await page.goto(`/deployments/${name}/candidates/evil`);
     const table = page.getByRole("region", { name: "Comparisons" });
     await table.getByText(hostile.output).first().waitFor();
-    await page.getByLabel("Output").selectOption(hostile.output);
+    await page.getByRole("combobox", { name: "Output", exact: true }).selectOption(hostile.output);
     await expect.poll(() => new URL(page.url()).searchParams.get("output")).toBe(hostile.output);
     await table.getByText("missing output").first().waitFor();
 
@@ -107,5 +108,21 @@ describe.skipIf(!hasBrowser())("the reviewer page, from nothing to a model that 
 
     await page.goto("/alerts");
     await page.getByText(`${hostile.output}${hostile.shownValue}`).first().waitFor();
+  });
+
+  test("a candidate that only fails: its errors are named, and never counted as samples", async () => {
+    await eventually(
+      () => product.api<ComparisonPage>(`/deployments/${name}/candidates/broken/comparisons`),
+      ({ items }) => items.length > 0,
+    );
+    await page.goto(`/deployments/${name}/candidates/broken`);
+    await page.getByText("No two answers to compare.").waitFor();
+    await page.getByRole("link", { name: "What came back instead" }).click();
+    const row = page.getByRole("region", { name: "Comparisons" }).locator("tbody tr").first();
+    await row.getByText("http 5xx").waitFor();
+    await row.getByRole("link").first().click();
+    await page.getByRole("heading", { name: "The candidate did not answer: it failed (5xx)." }).waitFor();
+    await page.goto(`/deployments/${name}/ledger`);
+    await page.getByRole("region", { name: "Captured requests, broken" }).getByText("http 5xx").waitFor();
   });
 });

@@ -13,7 +13,7 @@ export const hostile = {
 
 /**
  * A V2 server whose models' outputs are named and filled by an attacker: `/primary` and `/candidate` differ in every
- * way that the page has to show.
+ * way that the page has to show; `/broken` answers every inference with 500.
  */
 export async function startHostileModel(): Promise<{ url: string; close(): Promise<void> }> {
   const tensor = (name: string, datatype: string, data: unknown[]) => ({
@@ -35,6 +35,7 @@ export async function startHostileModel(): Promise<{ url: string; close(): Promi
       : { name: model, versions: ["1"], platform: "", inputs: [], outputs: [] };
     request.resume();
     request.on("end", () => {
+      if (url.startsWith("/broken") && url.endsWith("/infer")) response.statusCode = 500;
       response.setHeader("content-type", "application/json");
       response.end(JSON.stringify(answer));
     });

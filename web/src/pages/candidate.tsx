@@ -2,6 +2,7 @@ import { Link, useParams, useSearchParams } from "react-router";
 import type { Candidate, CandidatePage as Candidates, Summary } from "../../../src/control/api.js";
 import { path, queryString, useApi } from "../api";
 import { PageHead } from "../parts/page";
+import { SendRequest } from "../parts/send-request";
 import { Answer } from "../parts/state";
 import { Badge, Moment, Name } from "../parts/words";
 import { Divergences } from "./candidate/divergences";
@@ -31,9 +32,16 @@ export function CandidatePage() {
                 This is run {data.run}. The newest is <Link to={base}>run {known.run}</Link>.
               </p>
             )}
-            <SummaryHead summary={data} deployment={deployment} />
-            {data.outputs.length > 0 && <OutputsTable outputs={data.outputs} />}
-            <Divergences key={`${base} ${data.run}`} base={base} summary={data} />
+            {/* Without a single replay there is not even a share of errors. */}
+            {data.errorRate === null ? (
+              <SendRequest deployment={deployment} title="Nothing compared yet." />
+            ) : (
+              <>
+                <SummaryHead summary={data} />
+                {data.outputs.length > 0 && <OutputsTable outputs={data.outputs} />}
+                <Divergences key={`${base} ${data.run}`} base={base} summary={data} />
+              </>
+            )}
           </>
         )}
       </Answer>

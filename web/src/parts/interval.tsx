@@ -2,7 +2,7 @@ import { percent } from "../format";
 
 const width = 120;
 /** Square-rooted, so that 0.1 % and 1 % can be told apart as well as 20 % and 60 %. */
-const x = (rate: number) => 2 + Math.sqrt(rate) * (width - 4);
+const x = (rate: number) => 5 + Math.sqrt(rate) * (width - 10);
 
 /** A rate and its 95 % interval on a scale from 0 to 100 %, with ticks at 1, 10 and 50 %. */
 export function Interval({ rate, interval }: { rate: number | null; interval: readonly [number, number] }) {

@@ -139,11 +139,17 @@ function Paging({ nextCursor, busy }: { nextCursor: string | null; busy: boolean
 }
 
 function Nothing({ summary }: { summary: Summary }) {
-  const { filters } = useFilters();
+  const { filters, linkTo } = useFilters();
   const { result, output, kind, signature, from, to, cursor } = filters;
   if ([result, output, kind, signature, from, to, cursor].some((value) => value !== null)) {
     return <Empty title="No comparison matches these filters." />;
   }
-  if (summary.samples === 0) return <Empty title="No comparison yet." />;
+  if (summary.samples === 0) {
+    return (
+      <Empty title="No two answers to compare.">
+        <Link to={linkTo({ result: "incomparable" })}>What came back instead</Link>
+      </Empty>
+    );
+  }
   return <Empty title="No divergence.">The candidate agreed with the primary in every sample so far.</Empty>;
 }

@@ -1,17 +1,16 @@
+import { Link } from "react-router";
 import type { Summary } from "../../../../src/control/api.js";
 import { count, none, percent } from "../../format";
 import { Figure, Figures } from "../../parts/figures";
 import { Interval } from "../../parts/interval";
-import { SendRequest } from "../../parts/send-request";
 import { Badge } from "../../parts/words";
+import { useFilters } from "./filters";
 import { LatencyTable } from "./latency-table";
 
 /** What a run came to, in a few numbers. */
-export function SummaryHead({ summary, deployment }: { summary: Summary; deployment: string }) {
+export function SummaryHead({ summary }: { summary: Summary }) {
+  const { linkTo } = useFilters();
   const { samples, mismatches, ignored, incomparable, diffRate, diffRateInterval, verdict } = summary;
-  if (samples + ignored + incomparable === 0) {
-    return <SendRequest deployment={deployment} title="Nothing compared yet." />;
-  }
   return (
     <div className="card summary">
       <Figures>
@@ -43,7 +42,13 @@ export function SummaryHead({ summary, deployment }: { summary: Summary; deploym
           name="candidate errors"
           note={`${count(incomparable)} incomparable, ${count(ignored)} ignored`}
         >
-          {percent(summary.errorRate)}
+          {summary.errorRate ? (
+            <Link to={linkTo({ result: "incomparable" })} title="Show what could not be compared">
+              {percent(summary.errorRate)}
+            </Link>
+          ) : (
+            percent(summary.errorRate)
+          )}
         </Figure>
         <Figure name="verdict" note={verdict ? "of the newest gate" : "no gate yet"}>
           {verdict ? <Badge word={verdict} /> : none}
