@@ -1,4 +1,5 @@
 import { readFile, rename, writeFile } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf } from "../errors.js";
 import type { Logger } from "../log.js";
 import type { Registry } from "../store/groups.js";
@@ -6,6 +7,8 @@ import type { GatewayConfig } from "../store/types.js";
 
 /** How soon a change, the kill switch above all, reaches the gateway. */
 const pollMs = 1_000;
+/** How long a gateway that has a copy waits for Postgres before it serves by the copy. */
+const firstAnswerMs = 1_500;
 
 /**
  * Watches which deployments there are. The last answer is kept in a file, so that a gateway knows its deployments
@@ -71,8 +74,8 @@ export async function watchDeployments(deps: {
 
   if (registry !== null) {
     const first = keepPolling(registry);
-    // Whoever knows something can begin; Postgres may take seconds to say that it is away.
-    if (known === "") await first;
+    // What the file says may be outdated, so Postgres gets a moment; it may take many seconds to say that it is away.
+    await (known === "" ? first : Promise.race([first, sleep(firstAnswerMs, undefined, { ref: false })]));
   }
   return {
     close() {
