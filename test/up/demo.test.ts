@@ -131,5 +131,6 @@ describe("the demo, started as its user starts it", () => {
     const ledger = await ledgerOf(product);
     expect(ledger.balanced).toBe(true);
     expect(ledger.lost).toBe(0);
+    expect(ledger.dropped).toEqual({});
   }, 120_000);
 });
