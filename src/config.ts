@@ -42,6 +42,11 @@ const schema = z.object({
   UNDERSTUDY_LOG_LEVEL: z.enum(["fatal", "error", "warn", "info", "debug", "trace"]).default("info"),
   UNDERSTUDY_WORKER_CONCURRENCY: count(1, 256).default(4),
   UNDERSTUDY_REPLAY_TIMEOUT_MS: count(10, 600_000).default(10_000),
+  UNDERSTUDY_CONTROL_SHARE: z.coerce
+    .number({ error: "must be a number" })
+    .min(0, "must be at least 0")
+    .max(1, "must be at most 1, being a fraction")
+    .default(0.1),
   UNDERSTUDY_SPOOL_BYTES_MAX: count(1_048_576, Number.MAX_SAFE_INTEGER).default(8 * 1024 ** 3),
   UNDERSTUDY_BODY_BYTES_MAX: count(1024, 1024 ** 3).default(16 * 1024 ** 2),
   UNDERSTUDY_BUFFER_BYTES: count(1_048_576, 1024 ** 3).default(64 * 1024 ** 2),
@@ -70,6 +75,8 @@ export interface Config {
   /** Works that one worker process has in hand at a time. */
   workerConcurrency: number;
   replayTimeoutMs: number;
+  /** Share of the base sample that is replayed to the control as well, where a deployment names one. */
+  controlShare: number;
   spoolBytesMax: number;
   /** Largest request or response body that is captured. */
   bodyBytesMax: number;
@@ -124,6 +131,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
     logLevel: env.UNDERSTUDY_LOG_LEVEL,
     workerConcurrency: env.UNDERSTUDY_WORKER_CONCURRENCY,
     replayTimeoutMs: env.UNDERSTUDY_REPLAY_TIMEOUT_MS,
+    controlShare: env.UNDERSTUDY_CONTROL_SHARE,
     spoolBytesMax: env.UNDERSTUDY_SPOOL_BYTES_MAX,
     bodyBytesMax: env.UNDERSTUDY_BODY_BYTES_MAX,
     bufferBytes: env.UNDERSTUDY_BUFFER_BYTES,

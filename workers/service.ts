@@ -55,6 +55,7 @@ export async function startWorkers(context: {
       by: `${config.hostname}:${process.pid}`,
       replayTimeoutMs: config.replayTimeoutMs,
       responseBytesMax: config.bodyBytesMax,
+      controlShare: config.controlShare,
     };
     await queues.work("replay", replayHandlers(replay, onEnd), { concurrency: config.workerConcurrency });
     await queues.work("alerts", alertHandlers({ store, queues, log }), { concurrency: 1 });

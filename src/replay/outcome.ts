@@ -1,22 +1,35 @@
 import type { Capture } from "../capture/capture.js";
 import { factsOf } from "../compare/facts.js";
+import { noiseFacts } from "../compare/noise.js";
 import type { Comparison } from "../compare/types.js";
 import type { OutcomeRow } from "../store/types.js";
 import type { Observation } from "../upstream/observation.js";
 
 /**
  * How one capture ended: what the candidate did, and what became of the comparison. A failure of the candidate alone
- * is a `candidate_error`; where the primary had failed too there is nothing to hold against it.
+ * is a `candidate_error`; where the primary had failed too there is nothing to hold against it. Whatever the control
+ * does changes none of that.
+ *
+ * @param seen.control null: the capture was not replayed to it
+ * @param seen.noise the primary's and the control's answers compared
  */
 export function outcomeOf(
   capture: Capture,
-  seen: { primary: Observation; candidate: Observation; comparison: Comparison },
+  seen: {
+    primary: Observation;
+    candidate: Observation;
+    comparison: Comparison;
+    control: Observation | null;
+    noise: Comparison | null;
+  },
 ): OutcomeRow {
-  const { primary, candidate, comparison } = seen;
+  const { primary, candidate, comparison, control, noise } = seen;
   const disposition = !candidate.ok && primary.ok ? "candidate_error" : "compared";
   const reason = !candidate.ok && primary.ok ? candidate.failure : null;
   const candidateMs = candidate.ok ? candidate.latencyMs : null;
+  const controlMs = control?.ok ? control.latencyMs : null;
   const { sample, primaryMs } = capture;
+  const facts = factsOf(comparison, { sample, disposition, reason, primaryMs, candidateMs, controlMs });
   return {
     captureId: capture.id,
     capturedAtMs: capture.receivedAtMs,
@@ -30,13 +43,13 @@ export function outcomeOf(
     primaryVersion: capture.primaryVersion,
     primaryMs,
     candidateMs,
-    controlMs: null,
+    controlMs,
     attempts: candidate.attempts.length,
     maxAbs: comparison.maxAbs,
     maxRel: comparison.maxRel,
     details: detailsOf(comparison, candidate),
     outputs: comparison.outputs,
-    facts: factsOf(comparison, { sample, disposition, reason, primaryMs, candidateMs, controlMs: null }),
+    facts: noise === null ? facts : [...facts, ...noiseFacts(noise)],
   };
 }
 

@@ -7,8 +7,10 @@ import { messageOf, UnderstudyError } from "../errors.js";
 import type { Logger } from "../log.js";
 import type { Store } from "../store/store.js";
 import type { LeasedWork, OutcomeRow } from "../store/types.js";
-import type { Upstream } from "../upstream/client.js";
+import type { Upstream, UpstreamRequest } from "../upstream/client.js";
 import type { Endpoint } from "../upstream/endpoint.js";
+import type { Observation } from "../upstream/observation.js";
+import { type Control, createControl } from "./control.js";
 import type { Hosts } from "./hosts.js";
 import { type HeldWork, holdWork } from "./lease.js";
 import { outcomeOf } from "./outcome.js";
@@ -28,6 +30,8 @@ export interface ReplayDeps {
   /** For one request, its further attempts included. */
   replayTimeoutMs: number;
   responseBytesMax: number;
+  /** Share of the base sample that is replayed to the control as well, where there is one. */
+  controlShare: number;
 }
 
 /**
@@ -91,30 +95,47 @@ async function replayHeld(
   { work }: HeldWork,
   stop: AbortSignal,
 ): Promise<OutcomeRow[] | null> {
-  const { blobs, hosts } = deps;
+  const { blobs, hosts, upstream, replayTimeoutMs, responseBytesMax, controlShare, log } = deps;
   const policy = policySchema.parse(work.policy);
   const captures = await segmentRows(blobs, work);
+  const limits = { timeoutMs: replayTimeoutMs, responseBytesMax, signal: stop };
+  const sendTo = (endpoint: Endpoint) => (request: UpstreamRequest) =>
+    upstream.send(endpoint, request, limits);
   const outcomes = await hosts.use(work.endpoint, work.sha256, async (endpoint) => {
+    const control = createControl({
+      send: work.control && sendTo(work.control),
+      share: controlShare,
+      stop,
+      log,
+    });
+    const sides: Sides = { candidate: sendTo(endpoint), control };
     const rows: OutcomeRow[] = [];
-    for (const capture of captures) rows.push(await replayCapture(deps, { capture, endpoint, policy, stop }));
+    for (const capture of captures) rows.push(await replayCapture(capture, sides, policy));
     return rows;
   });
   return (await commit(deps, work, outcomes, stop)) === "committed" ? outcomes : null;
 }
 
-async function replayCapture(
-  { upstream, replayTimeoutMs, responseBytesMax }: ReplayDeps,
-  task: { capture: Capture; endpoint: Endpoint; policy: Policy; stop: AbortSignal },
-): Promise<OutcomeRow> {
-  const { capture, endpoint, policy, stop } = task;
+interface Sides {
+  candidate: (request: UpstreamRequest) => Promise<Observation>;
+  control: Control;
+}
+
+async function replayCapture(capture: Capture, sides: Sides, policy: Policy): Promise<OutcomeRow> {
   const primary = recordedObservation(capture);
-  const candidate = await upstream.send(endpoint, requestOf(capture), {
-    timeoutMs: replayTimeoutMs,
-    responseBytesMax,
-    signal: stop,
+  const request = requestOf(capture);
+  const turn = sides.control.turnOf(capture, primary);
+  const before = turn === "before" ? await sides.control.observe(request) : null;
+  const candidate = await sides.candidate(request);
+  const control = turn === "after" ? await sides.control.observe(request) : before;
+  const nowMs = Date.now();
+  return outcomeOf(capture, {
+    primary,
+    candidate,
+    comparison: judge(primary, candidate, policy, nowMs),
+    control,
+    noise: control && judge(primary, control, policy, nowMs),
   });
-  const comparison = judge(primary, candidate, policy, Date.now());
-  return outcomeOf(capture, { primary, candidate, comparison });
 }
 
 /** Pauses before the commit is sent again. */

@@ -126,6 +126,7 @@ export async function openReplayWorld() {
       by: "test",
       replayTimeoutMs: 1_000,
       responseBytesMax: 100_000,
+      controlShare: 0.1,
       ...over,
     };
   }
