@@ -47,6 +47,7 @@ export function factsOf(comparison: Comparison | null, context: OutcomeContext):
   if (comparison.flip !== null) {
     facts.push({ series: "decisions", label: comparison.flip ? "flip" : "same" });
   }
+  if (comparison.signature !== null) facts.push({ series: "signatures", label: comparison.signature });
   for (const output of comparison.outputs) facts.push(...outputFacts(output));
   if (comparison.result !== "incomparable") facts.push(...latencyFacts(context));
   return facts;

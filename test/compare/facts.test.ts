@@ -27,6 +27,7 @@ describe("factsOf", () => {
       { series: "dispositions", label: "compared" },
       { series: "results", label: "mismatch" },
       { series: "decisions", label: "same" },
+      { series: "signatures", label: mismatch.signature },
       { series: "output/y", label: "mismatch" },
       { series: "output/y", label: "kind:value" },
       { series: "abs/y", label: bucketOf(1), value: 1 },
