@@ -20,6 +20,9 @@ const workerOptions = {
   drainDelay: 5,
 } as const;
 
+/** Leaves time to close the rest before a process that is to end is ended regardless. */
+const closeMs = 4_000;
+
 /** Jobs in one call to the server. */
 const batchSize = 500;
 
@@ -138,7 +141,7 @@ export function createQueues(options: {
       };
     },
 
-    async close(deadlineMs = 6_000) {
+    async close(deadlineMs = closeMs) {
       const abort = setTimeout(() => ending.abort(), deadlineMs / 2);
       const closing = Promise.allSettled(workers.map((worker) => worker.close()));
       await deadline(closing, deadlineMs).catch(() =>
@@ -148,9 +151,9 @@ export function createQueues(options: {
       ending.abort();
       const rest = Promise.allSettled([
         ...workers.map((worker) => worker.discard()),
-        ...[...producers.values()].map((each) => each.discard()),
+        ...[...producers.values()].map((each) => each.close()),
       ]).then(() => driver.close());
-      await deadline(rest, 1_000).catch(() => {});
+      await deadline(rest, 500).catch(() => {});
     },
   };
 }

@@ -14,7 +14,8 @@ const inFlightMax = 64;
 export interface Producer {
   /** @throws UnderstudyError `queue_unreachable` within a few seconds, whatever state the server is in. */
   call<Result>(act: (queue: DriverQueue) => Promise<Result>): Promise<Result>;
-  discard(): Promise<void>;
+  /** At once; calls are refused from then on. */
+  close(): Promise<void>;
 }
 
 /**
@@ -26,6 +27,7 @@ export function createProducer(driver: Driver, name: QueueName): Producer {
   let inFlight = 0;
   let pausedUntilMs = 0;
   let lastFailure = "";
+  let closed = false;
 
   const unreachable = (why: string, cause?: unknown) =>
     new UnderstudyError("queue_unreachable", `The queue ${name} cannot be used: ${why}`, {
@@ -40,8 +42,12 @@ export function createProducer(driver: Driver, name: QueueName): Producer {
   }
 
   return {
-    discard,
+    close: () => {
+      closed = true;
+      return discard();
+    },
     async call(act) {
+      if (closed) throw unreachable("it is closed");
       if (performance.now() < pausedUntilMs) throw unreachable(lastFailure);
       if (inFlight >= inFlightMax) throw unreachable("too many calls wait for it");
       inFlight += 1;

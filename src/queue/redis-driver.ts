@@ -1,4 +1,4 @@
-import { Queue, Worker } from "bullmq";
+import { Queue, type RedisQueueBackend, Worker } from "bullmq";
 import type { Logger } from "../log.js";
 import { type Driver, processorOf } from "./driver.js";
 import { createErrorLog } from "./error-log.js";
@@ -8,6 +8,24 @@ const prefix = "understudy";
 
 /** Quick enough that a restarted Redis is taken up within seconds; the driver's own strategy waits up to 20 s. */
 const reconnectMs = (tries: number) => Math.min(250 * tries, 2_000);
+
+const connecting = {
+  connectTimeout: 2_000,
+  retryStrategy: reconnectMs,
+  /** How long a Redis that hangs may hold up the end of its connection. */
+  disconnectTimeout: 200,
+};
+
+/**
+ * Ends a backend's connections at once. Its own way is not enough: where it was being closed already it waits for
+ * Redis to answer QUIT, and a forced closing then only joins that wait.
+ */
+async function discard(backend: RedisQueueBackend): Promise<void> {
+  for (const client of [backend.client, backend.blockingClient]) {
+    client?.then((connected) => connected.disconnect()).catch(() => {});
+  }
+  await backend.close(true);
+}
 
 /** BullMQ over Redis, through ioredis. */
 export function createRedisDriver(redisUrl: string, log: Logger): Driver {
@@ -30,8 +48,7 @@ export function createRedisDriver(redisUrl: string, log: Logger): Driver {
           // Callers have a deadline of their own: what cannot be sent now fails now and takes no memory.
           enableOfflineQueue: false,
           maxRetriesPerRequest: 0,
-          connectTimeout: 2_000,
-          retryStrategy: reconnectMs,
+          ...connecting,
         },
         prefix,
         streams: { events: { maxLen: 100 } },
@@ -45,7 +62,7 @@ export function createRedisDriver(redisUrl: string, log: Logger): Driver {
           await checkEviction(await (await queue.getBackend().client).info());
           return queue;
         }),
-        discard: () => queue.getBackend().close(true),
+        discard: () => discard(queue.getBackend()),
       };
     },
 
@@ -56,14 +73,13 @@ export function createRedisDriver(redisUrl: string, log: Logger): Driver {
           url: redisUrl,
           // A worker must wait for Redis, not give up: BullMQ requires it.
           maxRetriesPerRequest: null,
-          connectTimeout: 2_000,
-          retryStrategy: reconnectMs,
+          ...connecting,
         },
         prefix,
       });
       worker.on("error", onError);
       worker.on("failed", failed);
-      return { close: () => worker.close(), discard: () => worker.getBackend().close(true) };
+      return { close: () => worker.close(), discard: () => discard(worker.getBackend()) };
     },
 
     close: async () => {},

@@ -3,7 +3,7 @@ import type { Queues } from "../queue/backend.js";
 import type { Store } from "../store/store.js";
 
 /** A job that waits longer than this may be lost; adding it again changes nothing where it is not. */
-const olderThanMs = 30_000;
+const olderThanMs = 15_000;
 const worksMax = 1_000;
 
 /** Queues again the works that the queue should hold and may have lost. Returns how many. */
