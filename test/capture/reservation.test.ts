@@ -1,4 +1,4 @@
-import { mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -32,7 +32,9 @@ test("the newest write is read; if it is torn, the one before", () => {
   reservation.close();
   // The fifth lies in the second half.
   const half = 16 + 4_096 * 16;
-  writeSync(openSync(path, "r+"), "torn", half + 20);
+  const fd = openSync(path, "r+");
+  writeSync(fd, "torn", half + 20);
+  closeSync(fd);
   expect([...readReservation(path)]).toEqual([
     [7, 400],
     [8, 4],
@@ -42,7 +44,8 @@ test("the newest write is read; if it is torn, the one before", () => {
 test("what is reserved stays ahead of what is received, and comes down when the traffic does", () => {
   const memory = createSequenceMemory();
   const writer = createSequenceWriter(memory);
-  const reserver = createReserver(openReservation(path), memory);
+  const reservation = openReservation(path);
+  const reserver = createReserver(reservation, memory);
   const slot = writer.open(7);
   let received = 0;
   let most = 0;
@@ -59,4 +62,5 @@ test("what is reserved stays ahead of what is received, and comes down when the 
   expect(readReservation(path).get(7)! - received).toBeLessThanOrEqual(512);
   reserver.end();
   expect(readReservation(path).get(7)).toBe(received);
+  reservation.close();
 });

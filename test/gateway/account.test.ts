@@ -71,3 +71,20 @@ test("what is sent is captured, and the ledger balances at every read under traf
   expect(ledgers.filter((ledger) => !ledger.balanced)).toEqual([]);
   expect(new Set(ledgers.map((ledger) => ledger.received)).size).toBeGreaterThan(3);
 });
+
+test("what does not fit between the threads is dropped as buffer_full; the client has its answer", async () => {
+  const before = await store.ledger.read(deploymentId, all);
+  const small = await startTestGateway({
+    DATABASE_URL: database.url,
+    UNDERSTUDY_BUFFER_BYTES: String(1024 ** 2),
+  });
+  const large = inferRequest(Array.from({ length: 400_000 }, (_, index) => index));
+  expect(large.length).toBeGreaterThan(2 * 1024 ** 2);
+  const post = (body: string) => fetch(`${small.url}/v2/models/m/infer`, { method: "POST", body });
+  expect((await post(large)).status).toBe(200);
+  expect((await post(inferRequest())).status).toBe(200);
+  await small.remove();
+  const after = await store.ledger.read(deploymentId, all);
+  expect(after).toMatchObject({ dropped: { buffer_full: 1 }, balanced: true, buffered: 0 });
+  expect(after.captured - before.captured).toBe(1);
+});
