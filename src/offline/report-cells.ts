@@ -53,8 +53,10 @@ export function outputNotes(output: ReportedOutput): string[] {
   const notes: string[] = [];
   if (ignored !== undefined) notes.push(`${name} is ignored: ${printable(ignored)}`);
   if (decision) {
-    const { from, to, flip } = decision;
-    notes.push(flip ? `${name} decides otherwise: ${from} → ${to}` : `${name} decides the same: ${from}`);
+    const [from, to] = [printable(decision.from), printable(decision.to)];
+    notes.push(
+      decision.flip ? `${name} decides otherwise: ${from} → ${to}` : `${name} decides the same: ${from}`,
+    );
   }
   if (nonFinitePrimary + nonFiniteCandidate > 0) {
     notes.push(
