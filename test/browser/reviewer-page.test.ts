@@ -60,7 +60,7 @@ describe.skipIf(!hasBrowser())("the reviewer page over the demo", () => {
     const int8 = page.getByRole("row", { name: /^int8/ });
     const rate = async (row: typeof int8) => Number.parseFloat(await row.locator("td").nth(1).innerText());
     await expect.poll(() => rate(regressed)).toBeGreaterThan(30);
-    expect(await rate(int8)).toBeLessThan(5);
+    await expect.poll(() => rate(int8)).toBeLessThan(5);
     expect(await int8.getByText("firing").count()).toBe(0);
     await page.getByText("balanced", { exact: true }).waitFor();
     await shoot("overview");
