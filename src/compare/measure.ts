@@ -71,6 +71,8 @@ function elementRule(policy: OutputPolicy): ElementRule {
       return { rule, atol, rtol, equalNan };
     }
     case "exact":
+    case "ulp":
+    case "cosine":
     case "json":
       return { rule: "numpy", atol: 0, rtol: 0, equalNan: policy.equalNan ?? false };
     case "bytes":

@@ -1,5 +1,7 @@
 import { elementCount } from "../tensor/dtype.js";
 import type { Tensor } from "../tensor/tensor.js";
+import { castPair } from "./cast.js";
+import { applyRule } from "./criterion.js";
 import { decide } from "./decision.js";
 import type { Kernel } from "./kernel.js";
 import { measure, unmeasured } from "./measure.js";
@@ -7,8 +9,9 @@ import { ignoredBecause, type OutputPolicy } from "./policy.js";
 import type { DifferenceKind, OutputComparison } from "./types.js";
 
 /**
- * Compares one output of two answers. Another datatype or shape is a difference of its own, and then no values are
- * compared. An ignored output is compared all the same, so that what is being ignored can be seen.
+ * Compares one output of two answers. A datatype that the policy does not let the candidate cast to, or another shape,
+ * is a difference of its own, and then no values are compared; which boxes there are can still be. An ignored output
+ * is compared all the same, so that what is being ignored can be seen.
  */
 export function compareOutput(
   primary: Tensor,
@@ -17,16 +20,20 @@ export function compareOutput(
   nowMs: number,
   kernel: Kernel,
 ): OutputComparison {
-  if (primary.datatype !== candidate.datatype) {
-    return unpairedOutput("dtype", primary, candidate, policy, nowMs);
-  }
+  const pair = alikeInDatatype(primary, candidate, policy);
+  if (pair === null) return unpairedOutput("dtype", primary, candidate, policy, nowMs);
   if (!isSameShape(primary.shape, candidate.shape)) {
     return unpairedOutput("shape", primary, candidate, policy, nowMs);
   }
   const elements = elementCount(primary.shape);
-  const { nonFiniteMismatches, ...measured } = measure(primary, candidate, policy, kernel);
-  // A quotient, not a product: 0.29 · 100 is less than 29.
-  const isBeyond = measured.mismatches / elements > (policy.mismatchFraction ?? 0);
+  const { nonFiniteMismatches, ...measured } = measure(pair[0], pair[1], policy, kernel);
+  const { isBeyond, ...ruling } = applyRule(
+    primary,
+    candidate,
+    policy,
+    { nonFiniteMismatches, ...measured },
+    elements,
+  );
   const kind = nonFiniteMismatches > 0 ? "non_finite" : isBeyond ? "value" : null;
   return {
     output: primary.name,
@@ -34,6 +41,7 @@ export function compareOutput(
     ...formsOf(primary, candidate),
     elements,
     ...measured,
+    ...ruling,
     decision: policy.decision ? decide(primary, candidate, policy.decision) : null,
   };
 }
@@ -58,8 +66,20 @@ export function unpairedOutput(
     elements,
     mismatches: elements,
     ...unmeasured,
-    decision: null,
+    decision:
+      kind === "shape" && policy.decision?.type === "boxes" && primary && candidate
+        ? decide(primary, candidate, policy.decision)
+        : null,
   };
+}
+
+function alikeInDatatype(
+  primary: Tensor,
+  candidate: Tensor,
+  policy: OutputPolicy,
+): readonly [Tensor, Tensor] | null {
+  if (primary.datatype === candidate.datatype) return [primary, candidate];
+  return castPair(primary, candidate, "cast" in policy ? policy.cast : false);
 }
 
 function judged(

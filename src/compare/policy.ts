@@ -1,28 +1,12 @@
 import { z } from "zod";
 import { UnderstudyError } from "../errors.js";
+import { datatypes } from "../tensor/tensor.js";
+import { decisionSchema } from "./decision-policy.js";
 
 const tolerance = z
   .number({ error: "must be a number" })
   .min(0, "must be 0 or more")
   .refine(Number.isFinite, "must be finite");
-
-const decisionSchema = z.discriminatedUnion(
-  "type",
-  [
-    z.strictObject({ type: z.literal("argmax") }),
-    z.strictObject({
-      type: z.literal("topk"),
-      k: z
-        .number()
-        .int("must be a whole number")
-        .min(1, "must be at least 1")
-        .max(1000, "must be at most 1000"),
-      ordered: z.boolean().optional(),
-    }),
-    z.strictObject({ type: z.literal("threshold"), value: z.number({ error: "must be a number" }) }),
-  ],
-  { error: 'must have a "type" of argmax, topk or threshold' },
-);
 
 const ignoreSchema = z.strictObject({
   reason: z
@@ -37,38 +21,100 @@ const ignoreSchema = z.strictObject({
     .optional(),
 });
 
+const flag = z.boolean({ error: "must be true or false" });
+
+const fraction = z
+  .number({ error: "must be a number" })
+  .min(0, "must be 0 or more")
+  .max(1, "must be at most 1, being a fraction");
+
 /** What every rule can carry. */
 const common = {
-  mismatchFraction: z
-    .number({ error: "must be a number" })
-    .min(0, "must be 0 or more")
-    .max(1, "must be at most 1, being a fraction")
-    .optional(),
-  equalNan: z.boolean({ error: "must be true or false" }).optional(),
+  equalNan: flag.optional(),
   decision: decisionSchema.optional(),
   ignore: ignoreSchema.optional(),
 };
 
+const counted = { mismatchFraction: fraction.optional(), ...common };
+
+const cast = {
+  cast: z
+    .union([z.boolean(), z.array(z.enum(datatypes)).min(1)], {
+      error: `must be true, false, or a list of datatypes (${datatypes.join(", ")})`,
+    })
+    .optional(),
+};
+
+const statistics = ["elementwise", "max", "mean", "median", "quantile"] as const;
+
+const toleranced = {
+  statistic: z.enum(statistics, { error: `must be one of ${statistics.join(", ")}` }).optional(),
+  quantile: fraction.optional(),
+  ...cast,
+  ...counted,
+};
+
+/** Options that say nothing together: refused, so that nobody relies on the one that would be passed over. */
+function refuseIdle(
+  policy: { statistic?: (typeof statistics)[number]; quantile?: number; mismatchFraction?: number },
+  context: z.RefinementCtx,
+): void {
+  const { statistic = "elementwise", quantile, mismatchFraction } = policy;
+  const refuse = (name: string, message: string) =>
+    context.addIssue({ code: "custom", path: [name], message });
+  if (quantile !== undefined && statistic !== "quantile") refuse("quantile", 'needs "statistic": "quantile"');
+  if (mismatchFraction !== undefined && statistic !== "elementwise") {
+    refuse(
+      "mismatchFraction",
+      `counts single elements, so it says nothing beside "statistic": "${statistic}"`,
+    );
+  }
+}
+
 const outputPolicySchema = z.discriminatedUnion(
   "rule",
   [
+    z
+      .strictObject({
+        rule: z.literal("numpy"),
+        atol: tolerance.default(1e-8),
+        rtol: tolerance.default(1e-5),
+        ...toleranced,
+      })
+      .superRefine(refuseIdle),
+    z
+      .strictObject({
+        rule: z.literal("polygraphy"),
+        atol: tolerance.default(1e-5),
+        rtol: tolerance.default(1e-5),
+        ...toleranced,
+      })
+      .superRefine(refuseIdle),
+    z.strictObject({ rule: z.literal("exact"), ...cast, ...counted }),
     z.strictObject({
-      rule: z.literal("numpy"),
-      atol: tolerance.default(1e-8),
-      rtol: tolerance.default(1e-5),
-      ...common,
+      rule: z.literal("ulp"),
+      maxUlps: z
+        .number({ error: "must be a whole number" })
+        .int("must be a whole number")
+        .min(0, "must be 0 or more")
+        .default(1),
+      ...cast,
+      ...counted,
     }),
     z.strictObject({
-      rule: z.literal("polygraphy"),
-      atol: tolerance.default(1e-5),
-      rtol: tolerance.default(1e-5),
+      rule: z.literal("cosine"),
+      minCosine: z
+        .number({ error: "must be a number" })
+        .min(-1, "must be -1 or more")
+        .max(1, "must be at most 1")
+        .default(0.997),
+      ...cast,
       ...common,
     }),
-    z.strictObject({ rule: z.literal("exact"), ...common }),
-    z.strictObject({ rule: z.literal("bytes"), ...common }),
-    z.strictObject({ rule: z.literal("json"), ...common }),
+    z.strictObject({ rule: z.literal("bytes"), ...counted }),
+    z.strictObject({ rule: z.literal("json"), ...counted }),
   ],
-  { error: 'must have a "rule" of numpy, polygraphy, exact, bytes or json' },
+  { error: 'must have a "rule" of numpy, polygraphy, exact, ulp, cosine, bytes or json' },
 );
 
 /** The body of a policy, as it is written, sent and stored. Strict: an unknown key is an error, not a silent default. */
@@ -89,21 +135,22 @@ export type Policy = z.infer<typeof policySchema>;
  * - `numpy`: c matches when |c − p| ≤ atol + rtol·|p|.
  * - `polygraphy`: c mismatches when |c − p| > atol **and** |c − p| / |p| > rtol.
  * - `exact`: c matches when c = p; 0 and −0 are equal.
+ * - `ulp`: c matches when at most `maxUlps` steps from one number of the datatype to the next lead from p to it.
+ * - `cosine`: the output as a whole matches when its cosine similarity is at least `minCosine`.
  * - `bytes`: an element matches when its bytes are the same; 0 and −0 differ, a NaN equals itself.
  * - `json`: each BYTES element is parsed and compared structurally; other datatypes as `exact`.
  *
- * BYTES elements under the first three are compared as bytes. `numpy` and `polygraphy` differ on the same pair:
+ * BYTES elements under all but the last are compared as bytes. `numpy` and `polygraphy` differ on the same pair:
  * for p = 100, c = 100.15, atol = 0.1 and rtol = 0.001, `numpy` allows 0.1 + 0.001·100 = 0.2 ≥ 0.15, a match,
  * while `polygraphy` finds 0.15 > 0.1 and 0.0015 > 0.001, a mismatch; `numpy` adds the two tolerances where
  * `polygraphy` takes the wider one, so what matches under `polygraphy` always matches under `numpy`, not the reverse.
  *
- * `mismatchFraction` is the share of elements that may mismatch (default 0); a mismatch with NaN or Infinity is
- * never within it. `equalNan` lets NaN on both sides match. `ignore` keeps the output from being judged, until its
- * expiry; what it came to is still reported.
+ * `statistic` judges the output by one number instead of its elements (see `criterion.ts`). `mismatchFraction` is the
+ * share of elements that may mismatch (default 0); a mismatch with NaN or Infinity is never within it. `equalNan` lets
+ * NaN on both sides match. `cast` names the datatypes that the candidate may answer with instead of the primary's
+ * (see `cast.ts`). `ignore` keeps the output from being judged, until its expiry; what it came to is still reported.
  */
 export type OutputPolicy = z.infer<typeof outputPolicySchema>;
-
-export type DecisionPolicy = z.infer<typeof decisionSchema>;
 
 /** NumPy's own defaults for everything. */
 export const defaultPolicy: Policy = { outputs: { "*": { rule: "numpy", atol: 1e-8, rtol: 1e-5 } } };

@@ -19,7 +19,8 @@ export const differenceKinds = [
 export type DifferenceKind = (typeof differenceKinds)[number];
 
 /** Why two observations could not be compared, beside a failure of the candidate. */
-export type IncomparableKind = "both_failed" | "primary_failed" | "primary_undecodable";
+export const incomparableKinds = ["both_failed", "primary_failed", "primary_undecodable"] as const;
+export type IncomparableKind = (typeof incomparableKinds)[number];
 
 /** A scalar as it is shown: 64-bit integers and non-finite numbers as strings, since JSON cannot carry them. */
 export type ElementValue = number | string | boolean;
@@ -32,6 +33,31 @@ export interface WorstElement {
   candidate: ElementValue;
   /** Absolute error; Infinity or NaN where a side is; null where no distance exists (BYTES). */
   absError: number | null;
+}
+
+/** What an output decides on each side, in words short and stable enough to be counted. */
+export interface Decision {
+  from: string;
+  to: string;
+  flip: boolean;
+  /** On a flip: what turned into what, one entry per kind of change, most frequent first; at most 16. */
+  changes?: readonly DecisionChange[];
+}
+
+export interface DecisionChange {
+  from: string;
+  to: string;
+  /** Rows, elements or images of this output that changed so. */
+  count: number;
+}
+
+/** The statistic of the errors that a policy judges by instead of single elements; null: no finite pair. */
+export interface ErrorStatistic {
+  name: "max" | "mean" | "median" | "quantile";
+  /** Of |candidate − primary|. */
+  abs: number | null;
+  /** Of |candidate − primary| / |primary|: 0 where both are 0, Infinity where only the primary is. */
+  rel: number | null;
 }
 
 /** What one output of one comparison came to. Numbers are as if computed in float64, over pairs of finite elements. */
@@ -56,8 +82,12 @@ export interface OutputComparison {
   nonFinitePrimary: number;
   nonFiniteCandidate: number;
   /** null: the policy declares no decision for this output, or the two cannot be set side by side. */
-  decision: { from: string; to: string; flip: boolean } | null;
+  decision: Decision | null;
   worst: readonly WorstElement[];
+  /** Under a policy with a statistic. */
+  statistic?: ErrorStatistic;
+  /** Largest distance in units in the last place, under `ulp`; null: no finite pair. */
+  maxUlps?: number | null;
   /** Structural differences, for outputs compared as JSON; at most 20. */
   differences?: readonly StructuralDifference[];
   /** Why it is ignored, in the policy's words. */

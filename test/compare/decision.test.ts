@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { decide } from "../../src/compare/decision.js";
-import type { DecisionPolicy } from "../../src/compare/policy.js";
+import type { DecisionPolicy } from "../../src/compare/decision-policy.js";
 import { tensor } from "./tensors.js";
 
 const argmax: DecisionPolicy = { type: "argmax" };
@@ -26,13 +26,18 @@ describe("decide", () => {
   ])("%s", (_, policy, primary, candidate, from, to) => {
     const shape = policy.type === "threshold" ? [1] : [1, primary.length];
     const decided = decide(tensor("FP32", primary, { shape }), tensor("FP32", candidate, { shape }), policy);
-    expect(decided).toEqual({ from, to, flip: from !== to });
+    expect(decided).toMatchObject({ from, to, flip: from !== to });
   });
 
   test("names the rows that changed, or the first", () => {
     const primary = tensor("FP64", [1, 0, 1, 0, 1, 0], { shape: [3, 2] });
     const candidate = tensor("FP64", [1, 0, 0, 1, 1, 0], { shape: [3, 2] });
-    expect(decide(primary, candidate, argmax)).toEqual({ from: "1:0", to: "1:1", flip: true });
+    expect(decide(primary, candidate, argmax)).toEqual({
+      from: "1:0",
+      to: "1:1",
+      flip: true,
+      changes: [{ from: "0", to: "1", count: 1 }],
+    });
     expect(decide(primary, primary, argmax)).toEqual({ from: "0:0 1:0 2:0", to: "0:0 1:0 2:0", flip: false });
     expect(decide(primary, candidate, half)).toMatchObject({
       from: "2:above 3:below",
@@ -49,6 +54,10 @@ describe("decide", () => {
       from: "1365:1 2999:1",
       to: "1365:2 2999:0",
       flip: true,
+      changes: [
+        { from: "1", to: "2", count: 1 },
+        { from: "1", to: "0", count: 1 },
+      ],
     });
     const all = scores.map((score) => 1 - score);
     const decided = decide(tensor("UINT8", scores, { shape }), tensor("UINT8", all, { shape }), argmax)!;

@@ -480,7 +480,7 @@ describe("decisions", () => {
   test("stand beside decimals: a flip within tolerance is a match and a flip", () => {
     const comparison = judgeOutputs([tensor("FP32", [1, 2])], [tensor("FP32", [2.1, 2])], by);
     expect(comparison).toMatchObject({ result: "match", flip: true });
-    expect(comparison.outputs[0]!.decision).toEqual({ from: "1", to: "0", flip: true });
+    expect(comparison.outputs[0]!.decision).toMatchObject({ from: "1", to: "0", flip: true });
   });
 
   test("are unknown where none is declared, or no two can be set side by side", () => {

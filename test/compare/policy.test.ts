@@ -49,7 +49,7 @@ describe("parsePolicy", () => {
     [{}, "outputs: "],
     [{ outputs: {}, parameter: "fail" }, "policy: Unrecognized key"],
     [{ outputs: {}, parameters: "warn" }, "parameters: must be report or fail"],
-    [{ outputs: { y: {} } }, 'outputs.y.rule: must have a "rule" of numpy, polygraphy, exact, bytes or json'],
+    [{ outputs: { y: {} } }, 'outputs.y.rule: must have a "rule" of numpy, polygraphy, exact, ulp, cosine, bytes or json'],
     [{ outputs: { y: { rule: "close" } } }, "outputs.y.rule: must have"],
     [{ outputs: { y: { rule: "numpy", atol: -1 } } }, "outputs.y.atol: must be 0 or more"],
     [{ outputs: { y: { rule: "numpy", atol: "1" } } }, "outputs.y.atol: must be a number"],
