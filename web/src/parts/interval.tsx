@@ -16,7 +16,7 @@ export function Interval({ rate, interval }: { rate: number | null; interval: re
         <line key={tick} className="interval-scale" x1={x(tick)} x2={x(tick)} y1="4" y2="10" />
       ))}
       <line className="interval-whisker" x1={x(interval[0])} x2={x(interval[1])} y1="7" y2="7" />
-      <circle className="interval-dot" cx={x(rate)} cy="7" r="3.5" />
+      <circle className="interval-dot" cx={x(rate)} cy="7" r="2.5" />
     </svg>
   );
 }
