@@ -1,8 +1,10 @@
 import type { Fact } from "../compare/facts.js";
+import { groupOf } from "../compare/group.js";
 import type { OutputComparison } from "../compare/types.js";
 import type { PrismaClient } from "./client.js";
 import { Prisma } from "./generated/client.js";
 import type { Outcomes } from "./groups.js";
+import { insertGroups, shapeLiteral } from "./signature-groups.js";
 import { column, jsonText, time } from "./sql.js";
 import type { OutcomeRow, WorkCommit } from "./types.js";
 
@@ -16,7 +18,7 @@ export function createOutcomes(prisma: PrismaClient): Outcomes {
 }
 
 /** A part of an outcome, with the place of its outcome among the rows, from 1. */
-type Part<T> = T & { place: number };
+export type Part<T> = T & { place: number };
 
 function partsOf<T extends object>(
   rows: readonly OutcomeRow[],
@@ -74,6 +76,7 @@ function commitStatement({ workId, lease, judgedAtMs, rows: given }: WorkCommit)
       SELECT w.*, g.place FROM went_in w JOIN given g USING (capture_id)
     ), diffs AS (${insertDiffs(partsOf(rows, (row) => row.outputs))}
     ), deltas AS (${insertDeltas(partsOf(rows, (row) => row.facts))}
+    ), groups AS (${insertGroups(partsOf(rows, (row) => [groupOf(row)].filter((g) => g !== null)))}
     )
     SELECT EXISTS (SELECT 1 FROM fence)
         OR EXISTS (SELECT 1 FROM work WHERE id = ${workId} AND lease = ${lease} AND state = 'done') AS committed`;
@@ -133,11 +136,6 @@ function insertDeltas(facts: readonly Part<Fact>[]): Prisma.Sql {
         GROUP BY 1, 2, 3, 4, 5, 6, 7
       ) AS cell
       GROUP BY 1, 2, 3, 4, 5, 6`;
-}
-
-// A dimension may be any number when another is 0: no element contradicts it.
-function shapeLiteral(shape: readonly number[]): string {
-  return `{${shape.map((dim) => BigInt(Math.min(dim, Number.MAX_SAFE_INTEGER)))}}`;
 }
 
 /** What is shown of one output but never searched. */

@@ -9,6 +9,7 @@ import { createOutcomes } from "./outcomes.js";
 import { ensurePartitions } from "./partitions.js";
 import { createRegistry } from "./registry.js";
 import { createRollups } from "./rollups.js";
+import { createSignatures, type Signatures } from "./signatures.js";
 import { createWorkStore } from "./work.js";
 
 /** All that is kept in Postgres, by group of tables. */
@@ -20,6 +21,7 @@ export interface Store {
   rollups: Rollups;
   ledger: LedgerReader;
   comparisons: Comparisons;
+  signatures: Signatures;
   alerts: Alerts;
   gauges: Gauges;
   /** Makes the partitions of the days to come that are missing; returns their names. */
@@ -42,6 +44,7 @@ export function createStore(databaseUrl: string, options: { poolMax?: number } =
     rollups: createRollups(prisma),
     ledger: createLedgerReader(prisma),
     comparisons: createComparisons(prisma),
+    signatures: createSignatures(prisma),
     alerts: createAlerts(prisma),
     gauges: createGauges(prisma),
     ensurePartitions: (options) => ensurePartitions(prisma, options),

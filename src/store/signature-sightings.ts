@@ -1,0 +1,112 @@
+import type { PrismaClient } from "./client.js";
+import { Prisma } from "./generated/client.js";
+import { column, time } from "./sql.js";
+
+/** A group of divergences in one run. */
+export interface Appearance {
+  count: number;
+  /** Of capture. */
+  firstMinuteMs: number;
+  lastMinuteMs: number;
+  /** The comparisons at both ends; null: no longer kept. */
+  first: { captureId: string; capturedAtMs: number } | null;
+  last: { captureId: string; capturedAtMs: number } | null;
+}
+
+export interface Sightings {
+  /** Matches and mismatches, by run. */
+  samples: Map<number, number>;
+  /** By signature and run. */
+  appearances: Map<string, Map<number, Appearance>>;
+}
+
+/**
+ * How often each group was seen in each of these runs.
+ *
+ * @param runIds runs of which `marked` groups are told
+ * @param runId the one of which all groups are told
+ */
+export async function readSightings(
+  prisma: PrismaClient,
+  runIds: readonly number[],
+  runId: number,
+  marked: readonly string[],
+): Promise<Sightings> {
+  const cells = await prisma.$queryRaw<Cell[]>`
+    SELECT run_id AS "runId", series, label, sum(n)::float8 AS n,
+           min(captured_minute) AS "firstMinute", max(captured_minute) AS "lastMinute"
+    FROM (${partsOf(Prisma.sql`rollups`, runIds)} UNION ALL ${partsOf(Prisma.sql`rollup_deltas`, runIds)}) AS part,
+         unnest(labels, counts) AS cell(label, n)
+    GROUP BY run_id, series, label`;
+  const samples = new Map<number, number>();
+  for (const { series, label, runId: run, n } of cells) {
+    if (series === "results" && (label === "match" || label === "mismatch")) {
+      samples.set(run, (samples.get(run) ?? 0) + n);
+    }
+  }
+  const isMarked = new Set(marked);
+  const seen = cells.filter(
+    (cell) => cell.series === "signatures" && (cell.runId === runId || isMarked.has(cell.label)),
+  );
+  const ends = await readEnds(prisma, seen);
+  const appearances = new Map<string, Map<number, Appearance>>();
+  for (const [i, cell] of seen.entries()) {
+    const byRun = appearances.get(cell.label) ?? new Map<number, Appearance>();
+    byRun.set(cell.runId, {
+      count: cell.n,
+      firstMinuteMs: cell.firstMinute.getTime(),
+      lastMinuteMs: cell.lastMinute.getTime(),
+      ...ends[i]!,
+    });
+    appearances.set(cell.label, byRun);
+  }
+  return { samples, appearances };
+}
+
+interface Cell {
+  runId: number;
+  series: string;
+  label: string;
+  n: number;
+  firstMinute: Date;
+  lastMinute: Date;
+}
+
+function partsOf(table: Prisma.Sql, runIds: readonly number[]): Prisma.Sql {
+  return Prisma.sql`
+    SELECT run_id, captured_minute, series, labels, counts FROM ${table}
+    WHERE run_id = ANY (${column(runIds, (id) => id)}::int[]) AND series IN ('signatures', 'results')`;
+}
+
+/** The first and the last comparison of each: the minute tells their day, so one partition each is looked at. */
+async function readEnds(
+  prisma: PrismaClient,
+  seen: readonly Cell[],
+): Promise<Pick<Appearance, "first" | "last">[]> {
+  const end = (minute: Prisma.Sql, direction: Prisma.Sql) => Prisma.sql`
+    SELECT o.capture_id::text AS id, o.captured_at AS at FROM outcomes o
+    WHERE o.day = (${minute} AT TIME ZONE 'UTC')::date AND o.run_id = p.run_id AND o.signature = p.hash
+    ORDER BY o.captured_at ${direction}, o.capture_id ${direction} LIMIT 1`;
+  const rows = await prisma.$queryRaw<EndColumns[]>`
+    SELECT f.id AS "firstId", f.at AS "firstAt", l.id AS "lastId", l.at AS "lastAt"
+    FROM unnest(
+      ${column(seen, ({ runId }) => runId)}::int[],
+      ${column(seen, ({ label }) => label)}::text[],
+      ${column(seen, ({ firstMinute }) => time(firstMinute.getTime()))}::timestamptz[],
+      ${column(seen, ({ lastMinute }) => time(lastMinute.getTime()))}::timestamptz[]
+    ) WITH ORDINALITY AS p(run_id, hash, first_minute, last_minute, place)
+    LEFT JOIN LATERAL (${end(Prisma.sql`p.first_minute`, Prisma.sql`ASC`)}) f ON TRUE
+    LEFT JOIN LATERAL (${end(Prisma.sql`p.last_minute`, Prisma.sql`DESC`)}) l ON TRUE
+    ORDER BY p.place`;
+  return rows.map(({ firstId, firstAt, lastId, lastAt }) => ({
+    first: firstId && firstAt ? { captureId: firstId, capturedAtMs: firstAt.getTime() } : null,
+    last: lastId && lastAt ? { captureId: lastId, capturedAtMs: lastAt.getTime() } : null,
+  }));
+}
+
+interface EndColumns {
+  firstId: string | null;
+  firstAt: Date | null;
+  lastId: string | null;
+  lastAt: Date | null;
+}
