@@ -231,6 +231,25 @@ const quantiles = z.object({
   p99: ms.nullable(),
 });
 
+/** What the primary's control answered to the same requests: how far two answers of one model lie apart. */
+export const noise = z
+  .object({
+    samples: count.meta({ description: "Comparisons of the primary with its control" }),
+    mismatches: count.meta({ description: "Of those, under the run's policy" }),
+    errors: count.meta({ description: "Requests that the control did not answer" }),
+    outputs: z.array(
+      z.object({
+        name: z.string(),
+        shape: z.array(z.number().int()),
+        samples: count,
+        p99Abs: float.nullable(),
+        maxAbs: float.nullable(),
+        maxRel: float.nullable(),
+      }),
+    ),
+  })
+  .meta({ id: "Noise" });
+
 export const summary = z
   .object({
     run: z.number().int(),
@@ -243,6 +262,9 @@ export const summary = z
     decisionFlipRate: rate.nullable(),
     errorRate: rate.nullable().meta({ description: "Failures of the candidate / all replays" }),
     verdict: z.enum(["pass", "fail", "inconclusive"]).nullable(),
+    noise: noise
+      .nullable()
+      .meta({ description: "null: not measured, for nothing was replayed to a control" }),
     outputs: z.array(
       z.object({
         name: z.string(),
@@ -252,7 +274,14 @@ export const summary = z
         p50Abs: float.nullable(),
         p99Abs: float.nullable(),
         maxRel: float.nullable(),
+        aboveNoise: count.nullable().meta({
+          description:
+            "Comparisons whose largest absolute error is above the largest that the control made; null: not measured",
+        }),
         kinds: counts,
+        confusion: z
+          .array(z.object({ from: z.string(), to: z.string(), count }))
+          .meta({ description: "Decisions that changed, the 50 most frequent changes" }),
       }),
     ),
     latency: z.object({

@@ -1,11 +1,14 @@
-import { quantile } from "../stats/sketch.js";
+import { countAbove, quantile } from "../stats/sketch.js";
 import { wilson } from "../stats/wilson.js";
 import type { SeriesCounts } from "../store/types.js";
 import type { Summary } from "./api.js";
+import { noiseFloor, noiseOf } from "./noise.js";
 
 type Series = ReadonlyMap<string, SeriesCounts>;
 
 const kindPrefix = "kind:";
+/** How many changes of decision of one output are told. */
+const confusionMax = 50;
 
 /** A run's summary, from the counts of its facts (see `compare/facts.ts`). Rates without a denominator are null. */
 export function summaryOf(run: number, series: Series): Summary {
@@ -17,6 +20,7 @@ export function summaryOf(run: number, series: Series): Summary {
   const errors = count("results", "candidate_error");
   const samples = matches + mismatches;
   const flips = count("decisions", "flip");
+  const noise = noiseOf(series);
   return {
     run,
     samples,
@@ -28,7 +32,8 @@ export function summaryOf(run: number, series: Series): Summary {
     decisionFlipRate: share(flips, flips + count("decisions", "same")),
     errorRate: share(errors, samples + ignored + incomparable + errors),
     verdict: null,
-    outputs: outputsOf(series),
+    noise,
+    outputs: outputsOf(series, noise),
     latency: {
       primary: latencyOf(series.get("latency/primary")),
       candidate: latencyOf(series.get("latency/candidate")),
@@ -37,7 +42,7 @@ export function summaryOf(run: number, series: Series): Summary {
   };
 }
 
-function outputsOf(series: Series): Summary["outputs"] {
+function outputsOf(series: Series, noise: Summary["noise"]): Summary["outputs"] {
   const prefix = "output/";
   const names = [...series.keys()]
     .filter((key) => key.startsWith(prefix))
@@ -48,6 +53,7 @@ function outputsOf(series: Series): Summary["outputs"] {
       count(prefix + name, word),
     ) as [number, number, number];
     const errors = series.get(`abs/${name}`);
+    const floor = noiseFloor(noise, name);
     return {
       name,
       compared: matches + mismatches + ignored,
@@ -56,13 +62,26 @@ function outputsOf(series: Series): Summary["outputs"] {
       p50Abs: quantileOf(errors, 0.5),
       p99Abs: quantileOf(errors, 0.99),
       maxRel: series.get(`rel/${name}`)?.max ?? null,
+      aboveNoise: floor === null ? null : countAbove(errors?.counts ?? new Map(), floor),
       kinds: Object.fromEntries(
         [...(series.get(prefix + name)?.counts ?? [])]
           .filter(([label]) => label.startsWith(kindPrefix))
           .map(([label, n]) => [label.slice(kindPrefix.length), n]),
       ),
+      confusion: confusionOf(series.get(`confusion/${name}`)),
     };
   });
+}
+
+/** Changes of decision, `from→to`, the most frequent first. */
+function confusionOf(counts: SeriesCounts | undefined): Summary["outputs"][number]["confusion"] {
+  return [...(counts?.counts ?? [])]
+    .sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1))
+    .slice(0, confusionMax)
+    .map(([label, n]) => {
+      const arrow = label.indexOf("→");
+      return { from: label.slice(0, arrow), to: label.slice(arrow + 1), count: n };
+    });
 }
 
 function latencyOf(counts: SeriesCounts | undefined): Summary["latency"]["primary"] {

@@ -57,3 +57,9 @@ function estimate(index: number): number {
   // In logarithms: γ^index alone could overflow where the representative does not.
   return Math.exp(index * logGamma + Math.log(2 / (gamma + 1)));
 }
+
+/** How many of the counted values lie above `value`: those of the buckets above its own, so exact to the bucket. */
+export function countAbove(counts: ReadonlyMap<string, number>, value: number): number {
+  const own = indexOf(bucketOf(value));
+  return [...counts].reduce((sum, [label, count]) => (indexOf(label) > own ? sum + count : sum), 0);
+}

@@ -54,12 +54,14 @@ export async function startDemoModels(
 export async function seedDemo(controlUrl: string, demo: DemoParts): Promise<void> {
   const api = createApiClient(controlUrl);
   const primary = { url: demo.primaryUrl, model: "digits" };
+  // A second look at the same server: its noise is 0, which is what the page then says.
+  const control = primary;
   const { items: deployments } = await api.get<DeploymentPage>("/deployments");
   if (deployments.some((deployment) => deployment.name === "digits")) {
-    await api.patch("/deployments/digits", { primary });
+    await api.patch("/deployments/digits", { primary, control });
   } else {
     const policy = JSON.parse(await readFile(join(digitsDir, "policy.json"), "utf8")) as unknown;
-    await api.post("/deployments", { name: "digits", primary, policy });
+    await api.post("/deployments", { name: "digits", primary, control, policy });
   }
 
   const { items: registered } = await api.get<CandidatePage>("/deployments/digits/candidates");

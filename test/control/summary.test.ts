@@ -52,6 +52,7 @@ test("without data no rate is 0", () => {
     decisionFlipRate: null,
     errorRate: null,
     verdict: null,
+    noise: null,
     outputs: [],
     latency: {
       primary: { p50: null, p90: null, p95: null, p99: null },
@@ -84,7 +85,9 @@ test("outputs by name, whatever their names hold", () => {
       p50Abs: null,
       p99Abs: null,
       maxRel: null,
+      aboveNoise: null,
       kinds: {},
+      confusion: [],
     },
     {
       name: "z",
@@ -94,7 +97,9 @@ test("outputs by name, whatever their names hold", () => {
       p50Abs: expect.closeTo(0.5, 2),
       p99Abs: expect.closeTo(0.5, 2),
       maxRel: Number.POSITIVE_INFINITY,
+      aboveNoise: null,
       kinds: { value: 2, shape: 1 },
+      confusion: [],
     },
   ]);
 });
@@ -119,4 +124,64 @@ test("latency quantiles are within 1 %, and never above the largest", () => {
   }
   expect(latency.candidate.p99!).toBeLessThanOrEqual(3);
   expect(latency.control).toBeDefined();
+});
+
+test("noise: what the control made of the same requests, by output and shape, and what exceeds it", () => {
+  const found = summaryOf(
+    1,
+    new Map([
+      ["output/z", series({ match: 4, mismatch: 2 })],
+      ["abs/z", sketch([0, 0.25, 0.5, 0.5, 0.6, 4])],
+      ["output/text", series({ match: 6 })],
+      ["noise", series({ match: 8, mismatch: 1, error: 3 })],
+      ["noise/z@[1,4]", sketch([0, 0, 0.25])],
+      ["noise/z@[2,4]", sketch([0, 0.5])],
+      ["noise-rel/z@[2,4]", series({ n: 2 }, 0.125)],
+      ["noise/odd@[x@[]", sketch([0])],
+    ]),
+  );
+  expect(found.noise).toEqual({
+    samples: 9,
+    mismatches: 1,
+    errors: 3,
+    outputs: [
+      { name: "odd@[x", shape: [], samples: 1, p99Abs: 0, maxAbs: 0, maxRel: null },
+      { name: "z", shape: [1, 4], samples: 3, p99Abs: 0, maxAbs: 0.25, maxRel: null },
+      { name: "z", shape: [2, 4], samples: 2, p99Abs: 0, maxAbs: 0.5, maxRel: 0.125 },
+    ],
+  });
+  expect(found.outputs.map(({ name, aboveNoise }) => [name, aboveNoise])).toEqual([
+    ["text", null],
+    ["z", 2],
+  ]);
+  expect(summarySchema.parse(found)).toEqual(found);
+});
+
+test("a noise floor of 0: whatever differs at all is above it", () => {
+  const { outputs } = summaryOf(
+    1,
+    new Map([
+      ["output/z", series({ match: 3 })],
+      ["abs/z", sketch([0, 1e-30, 1])],
+      ["noise", series({ match: 3 })],
+      ["noise/z@[4]", sketch([0, 0, 0])],
+    ]),
+  );
+  expect(outputs[0]!.aboveNoise).toBe(2);
+});
+
+test("decisions that changed, the most frequent first, at most 50", () => {
+  const changes = Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`${i}→${i + 1}`, i + 1]));
+  const { outputs } = summaryOf(
+    1,
+    new Map([
+      ["output/z", series({ mismatch: 9 })],
+      ["confusion/z", series(changes)],
+      ["output/y", series({ mismatch: 9 })],
+      ["confusion/y", series({ "a→b→c": 1 })],
+    ]),
+  );
+  expect(outputs[1]!.confusion).toHaveLength(50);
+  expect(outputs[1]!.confusion[0]).toEqual({ from: "59", to: "60", count: 60 });
+  expect(outputs[0]!.confusion).toEqual([{ from: "a", to: "b→c", count: 1 }]);
 });

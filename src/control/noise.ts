@@ -1,0 +1,43 @@
+import { parseNoiseName } from "../compare/noise.js";
+import { quantile } from "../stats/sketch.js";
+import type { SeriesCounts } from "../store/types.js";
+import type { Summary } from "./api.js";
+
+type Noise = NonNullable<Summary["noise"]>;
+
+const prefix = "noise/";
+
+/** What two answers of the same model differ by, from the counts of `compare/noise.ts`; null: not measured. */
+export function noiseOf(series: ReadonlyMap<string, SeriesCounts>): Noise | null {
+  const counts = series.get("noise")?.counts;
+  if (counts === undefined) return null;
+  const count = (label: string) => counts.get(label) ?? 0;
+  const names = [...series.keys()].filter((key) => key.startsWith(prefix)).sort();
+  return {
+    samples: count("match") + count("mismatch"),
+    mismatches: count("mismatch"),
+    errors: count("error"),
+    outputs: names.map((key) => outputNoise(key.slice(prefix.length), series)),
+  };
+}
+
+function outputNoise(text: string, series: ReadonlyMap<string, SeriesCounts>): Noise["outputs"][number] {
+  const { counts, max } = series.get(prefix + text)!;
+  const p99 = quantile(counts, 0.99);
+  return {
+    ...parseNoiseName(text),
+    samples: [...counts.values()].reduce((sum, n) => sum + n, 0),
+    // A bucket's representative can lie above the largest value it holds; the exact maximum is known.
+    p99Abs: p99 === null ? null : Math.min(p99, max ?? Number.POSITIVE_INFINITY),
+    maxAbs: max,
+    maxRel: series.get(`noise-rel/${text}`)?.max ?? null,
+  };
+}
+
+/** The largest difference that the same model made in an output, over all shapes; null: not measured. */
+export function noiseFloor(noise: Noise | null, output: string): number | null {
+  const floors = (noise?.outputs ?? []).flatMap(({ name, maxAbs }) =>
+    name === output && typeof maxAbs === "number" ? [maxAbs] : [],
+  );
+  return floors.length === 0 ? null : Math.max(...floors);
+}
