@@ -1,11 +1,23 @@
 import { type ReplayDeps, type ReplayEnd, replayWork } from "./replay-work.js";
 
+/** A work that finds no place is in mind of this process; its job is for the case that this process ends. */
+const busyMs = 15_000;
+
+/**
+ * A work in other hands may be that of a worker that was killed. Its job must stay until it is done: were it to end
+ * now, just as the reconciler finds the lease run out and adds it in vain, nothing would bring the work up for long.
+ */
+const elsewhereMs = 2_000;
+
+/** Not all at the same moment. */
+const about = (ms: number) => ms * (0.5 + Math.random());
+
 /**
  * Replays a work, and after it those of the same candidate that had found no place: so a backlog of one candidate is
  * worked off without a pause, although it never holds more than its share of the process.
  *
  * @param onEnd told of each work as it ends
- * @returns `busy` when the work itself found no place: it is to come up again later.
+ * @returns in how many milliseconds the work is to come up again; null when that is not needed.
  * @throws as {@link replayWork} does
  */
 export async function replayInTurn(
@@ -13,24 +25,25 @@ export async function replayInTurn(
   workId: bigint,
   signal: AbortSignal,
   onEnd: (end: ReplayEnd) => void,
-): Promise<"busy" | "done"> {
+): Promise<number | null> {
+  const { store, turns } = deps;
   const first = await replayWork(deps, workId, signal);
   onEnd(first);
-  if (first.end === "not_leased") return "done";
+  if (first.end === "not_leased") return (await store.work.isOpen(workId)) ? about(elsewhereMs) : null;
   const { candidate } = first;
   if (first.end === "busy") {
-    deps.turns.remember(candidate, workId);
-    return "busy";
+    turns.remember(candidate, workId);
+    return about(busyMs);
   }
   while (!signal.aborted) {
-    const next = deps.turns.recall(candidate);
+    const next = turns.recall(candidate);
     if (next === undefined) break;
     const report = await replayWork(deps, next, signal);
     onEnd(report);
     if (report.end === "busy") {
-      deps.turns.remember(candidate, next);
+      turns.remember(candidate, next);
       break;
     }
   }
-  return "done";
+  return null;
 }

@@ -55,6 +55,8 @@ export interface Catalogue {
 export interface WorkStore {
   /** Takes up a work that is pending, or whose lease ran out; null for any other. */
   lease(workId: bigint, by: string, leaseMs: number): Promise<LeasedWork | null>;
+  /** Whether a work is still to be done: pending, or in somebody's hands. */
+  isOpen(workId: bigint): Promise<boolean>;
   /** False: the lease was lost, and the work is another's. */
   extend(workId: bigint, lease: number, leaseMs: number): Promise<boolean>;
   /** Hands the work back, to be queued again by the reconciler. False: the lease was lost. */

@@ -31,6 +31,10 @@ export function createWorkStore(prisma: PrismaClient): WorkStore {
       return rows[0] ? leasedWork(rows[0]) : null;
     },
 
+    async isOpen(workId) {
+      return (await prisma.work.count({ where: { id: workId, state: { in: ["pending", "leased"] } } })) === 1;
+    },
+
     async extend(workId, lease, leaseMs) {
       const extended = await prisma.$executeRaw`
         UPDATE work SET lease_until = now() + ${leaseMs}::float8 * interval '1 millisecond'

@@ -269,6 +269,20 @@ describe("a work delivered more than once", () => {
   });
 });
 
+it("a job comes up again while its work is in other hands, and no more once it is done", async () => {
+  const candidate = await startCandidate(agree);
+  const { deployment } = await world.addDeployment(candidate.url);
+  const { workId } = await world.addSegment(deployment.id, [capture(1)]);
+  expect(await world.store.work.lease(workId, "another", 60_000)).not.toBeNull();
+  const take = () => replayInTurn(world.worker(), workId, never, () => {});
+  expect(await take()).toEqual(expect.any(Number));
+  await world.expire(workId);
+  expect(await take()).toBeNull();
+  expect((await world.workState(workId)).state).toBe("done");
+  expect(await take()).toBeNull();
+  await candidate.close();
+});
+
 it("keeps its lease however long the candidate takes", async () => {
   const candidate = await startCandidate(({ x }, response) => {
     setTimeout(() => response.end(answer(x)), 9_000);
@@ -383,9 +397,13 @@ it("a candidate that hangs holds its share of a worker, and the other candidates
   const inHand = [take(slow[0]!), take(slow[1]!)];
   await vi.waitFor(() => expect(hanging.received.length).toBe(1));
   await vi.waitFor(async () => expect((await world.workState(slow[1]!)).state).toBe("leased"));
-  expect([await take(slow[2]!), await take(slow[3]!)]).toEqual(["busy", "busy"]);
+  expect([await take(slow[2]!), await take(slow[3]!)]).toEqual([expect.any(Number), expect.any(Number)]);
+  expect(ends).toEqual([
+    { end: "busy", candidate: expect.any(String) },
+    { end: "busy", candidate: expect.any(String) },
+  ]);
   expect(await world.workState(slow[2]!)).toMatchObject({ state: "pending" });
-  for (const id of fast) expect(await take(id)).toBe("done");
+  for (const id of fast) expect(await take(id)).toBeNull();
   expect(quick.received.length).toBe(4);
   expect(hanging.received.length).toBe(1);
 
@@ -394,7 +412,7 @@ it("a candidate that hangs holds its share of a worker, and the other candidates
     await vi.waitFor(() => expect(gates.length).toBe(n + 1));
     gates[n]!();
   }
-  expect(await Promise.all(inHand)).toEqual(["done", "done"]);
+  expect(await Promise.all(inHand)).toEqual([null, null]);
   for (const id of slow) expect((await world.workState(id)).state).toBe("done");
   expect(ends.filter(({ end }) => end === "committed").length).toBe(8);
   await hanging.close();

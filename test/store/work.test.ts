@@ -193,8 +193,10 @@ test("a work that is done stays done", async () => {
   const { deployment } = await addShadow(world);
   const captures = [captureRow(0)];
   const { work } = await leaseSegment(world, deployment.id, captures);
+  expect(await world.store.work.isOpen(work.id)).toBe(true);
   const rows = captures.map((capture) => outcomeRow(capture));
   await world.store.outcomes.commitWork({ workId: work.id, lease: work.lease, judgedAtMs: Date.now(), rows });
+  expect(await world.store.work.isOpen(work.id)).toBe(false);
   expect(await world.store.work.lease(work.id, "another", 60_000)).toBeNull();
   expect(await world.store.work.release(work.id, work.lease)).toBe(false);
   expect(await world.store.work.markDead(work.id, work.lease, "late")).toBe(false);
