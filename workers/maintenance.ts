@@ -1,12 +1,26 @@
+import { sweepAnswers } from "../src/answers/sweep.js";
+import type { BlobStore } from "../src/blobs/blobs.js";
 import type { Logger } from "../src/log.js";
 import type { Queues } from "../src/queue/backend.js";
-import { compactJob, handles, type JobHandler, partitionsJob, reconcileJob } from "../src/queue/jobs.js";
+import {
+  compactJob,
+  handles,
+  type JobHandler,
+  partitionsJob,
+  reconcileJob,
+  sweepAnswersJob,
+} from "../src/queue/jobs.js";
 import { reconcile } from "../src/replay/reconcile.js";
 import { partitionDaysAhead } from "../src/store/migrate.js";
 import type { Store } from "../src/store/store.js";
 
 /** `maintenance`: what keeps queue and tables in order. */
-export function maintenanceHandlers(deps: { store: Store; queues: Queues; log: Logger }): JobHandler[] {
+export function maintenanceHandlers(deps: {
+  store: Store;
+  queues: Queues;
+  blobs: BlobStore;
+  log: Logger;
+}): JobHandler[] {
   const { store, log } = deps;
   return [
     handles(reconcileJob, async () => {
@@ -15,6 +29,10 @@ export function maintenanceHandlers(deps: { store: Store; queues: Queues; log: L
     handles(compactJob, async () => {
       const deltas = await store.rollups.compact();
       if (deltas > 0) log.debug({ deltas }, "rollups folded");
+    }),
+    handles(sweepAnswersJob, async () => {
+      const works = await sweepAnswers(deps);
+      if (works > 0) log.debug({ works }, "answers of lost leases deleted");
     }),
     handles(partitionsJob, async () => {
       const partitions = await store.ensurePartitions({ daysAhead: partitionDaysAhead });

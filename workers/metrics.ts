@@ -47,7 +47,8 @@ export function addWorkerMetrics(
   });
   return (end) => {
     works.inc({ end: end.end });
-    if (end.end !== "committed") return;
+    // A rejudge asks no candidate, and its captures were counted when they were replayed.
+    if (end.end !== "committed" || end.runKind === "rejudge") return;
     const { candidate } = end;
     for (const { disposition, reason, result, candidateMs } of end.outcomes) {
       const told = disposition === "candidate_error" ? reason : result;

@@ -1,12 +1,13 @@
 import { messageOf } from "../src/errors.js";
 import type { Logger } from "../src/log.js";
 import type { Queues } from "../src/queue/backend.js";
-import { compactJob, evaluateJob, partitionsJob, reconcileJob } from "../src/queue/jobs.js";
+import { compactJob, evaluateJob, partitionsJob, reconcileJob, sweepAnswersJob } from "../src/queue/jobs.js";
 
 const schedules = [
   [evaluateJob, 5_000],
   [reconcileJob, 5_000],
   [compactJob, 15_000],
+  [sweepAnswersJob, 300_000],
   [partitionsJob, 3_600_000],
 ] as const;
 

@@ -1,10 +1,13 @@
 import { createWebhooks } from "../src/alerts/webhook.js";
+import { createAnswerKeeper } from "../src/answers/keeper.js";
+import { createAnswerQuota } from "../src/answers/quota.js";
 import type { BlobStore } from "../src/blobs/blobs.js";
 import type { Config } from "../src/config.js";
 import type { Logger } from "../src/log.js";
 import { createMetrics, serveMetrics } from "../src/metrics.js";
 import type { Service } from "../src/process/service.js";
 import type { Queues } from "../src/queue/backend.js";
+import { rejudgeJob, replayJob } from "../src/queue/jobs.js";
 import { createHosts } from "../src/replay/hosts.js";
 import { createTurns } from "../src/replay/turns.js";
 import type { Store } from "../src/store/store.js";
@@ -47,7 +50,9 @@ export async function startWorkers(context: {
 
     const replay = {
       store,
+      rejudges: store.rejudges,
       blobs,
+      answers: createAnswerKeeper({ blobs, quota: createAnswerQuota(store.answers), log }),
       upstream,
       hosts,
       turns: createTurns(config.workerConcurrency),
@@ -57,10 +62,14 @@ export async function startWorkers(context: {
       responseBytesMax: config.bodyBytesMax,
       controlShare: config.controlShare,
     };
-    await queues.work("replay", replayHandlers(replay, onEnd), { concurrency: config.workerConcurrency });
+    const concurrency = config.workerConcurrency;
+    await queues.work("replay", replayHandlers(replayJob, replay, onEnd), { concurrency });
+    // One at a time, and with turns of its own: it neither waits for live replays nor takes their places.
+    const again = { ...replay, turns: createTurns(1) };
+    await queues.work("rejudge", replayHandlers(rejudgeJob, again, onEnd), { concurrency: 1 });
     await queues.work("alerts", alertHandlers({ store, queues, log }), { concurrency: 1 });
     await queues.work("webhooks", webhookHandlers({ store, webhooks, log }), { concurrency: 8 });
-    await queues.work("maintenance", maintenanceHandlers({ store, queues, log }), { concurrency: 3 });
+    await queues.work("maintenance", maintenanceHandlers({ store, queues, blobs, log }), { concurrency: 3 });
     const schedules = await keepSchedules(queues, log);
     opened.unshift(async () => schedules.stop());
     return { ready: { metrics: `http://${config.host}:${metrics.port}/metrics` }, close };

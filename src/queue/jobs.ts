@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 /** The queues. Each has its own workers, so that a backlog of replays delays no alert. */
-export const queueNames = ["replay", "alerts", "webhooks", "maintenance"] as const;
+export const queueNames = ["replay", "rejudge", "alerts", "webhooks", "maintenance"] as const;
 export type QueueName = (typeof queueNames)[number];
 
 /**
@@ -27,6 +27,16 @@ export const replayJob = contract({
   queue: "replay",
   name: "replay",
   schema: z.object({ workId: z.string().regex(/^[1-9][0-9]{0,18}$/) }),
+  attempts: 3,
+  backoffMs: 1_000,
+  id: ({ workId }) => `work-${workId}`,
+});
+
+/** Judge one work again from kept answers. In a queue of its own: what is only tried must not hold up live replays. */
+export const rejudgeJob = contract({
+  queue: "rejudge",
+  name: "rejudge",
+  schema: replayJob.schema,
   attempts: 3,
   backoffMs: 1_000,
   id: ({ workId }) => `work-${workId}`,
@@ -64,6 +74,15 @@ export const reconcileJob = contract({
 export const compactJob = contract({
   queue: "maintenance",
   name: "compact",
+  schema: z.object({}),
+  attempts: 1,
+  backoffMs: 1_000,
+});
+
+/** Delete the answers that lost leases left. */
+export const sweepAnswersJob = contract({
+  queue: "maintenance",
+  name: "sweep-answers",
   schema: z.object({}),
   attempts: 1,
   backoffMs: 1_000,

@@ -1,5 +1,6 @@
 import type { Logger } from "../log.js";
 import type { Queues } from "../queue/backend.js";
+import { rejudgeJob } from "../queue/jobs.js";
 import type { Store } from "../store/store.js";
 
 /** A job that waits longer than this may be lost; adding it again changes nothing where it is not. */
@@ -9,12 +10,17 @@ const worksMax = 1_000;
 /** Queues again the works that the queue should hold and may have lost. Returns how many. */
 export async function reconcile(deps: {
   store: Pick<Store, "work">;
-  queues: Pick<Queues, "addReplay">;
+  queues: Pick<Queues, "add" | "addReplay">;
   log: Logger;
 }): Promise<number> {
-  const due = await deps.store.work.dueForQueue({ limit: worksMax, olderThanMs });
-  if (due.length === 0) return 0;
-  await deps.queues.addReplay(due);
-  deps.log.debug({ works: due.length }, "works queued");
-  return due.length;
+  const { store, queues, log } = deps;
+  const due = await store.work.dueForQueue({ limit: worksMax, olderThanMs });
+  if (due.length > 0) await queues.addReplay(due);
+  // A rejudge is queued here only: whoever asks for one needs no queue.
+  const again = await store.work.dueForQueue({ limit: worksMax, olderThanMs, rejudge: true });
+  const payloads = again.map((workId) => ({ workId: String(workId) }));
+  if (again.length > 0) await queues.add(rejudgeJob, payloads);
+  const works = due.length + again.length;
+  if (works > 0) log.debug({ works }, "works queued");
+  return works;
 }

@@ -1,12 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { AnswerKeeper } from "../answers/keeper.js";
+import { type AnswerCollection, collectAnswers } from "../answers/keeping.js";
 import type { BlobStore } from "../blobs/blobs.js";
 import type { Capture } from "../capture/capture.js";
 import { judge } from "../compare/judge.js";
 import { type Policy, policySchema } from "../compare/policy.js";
 import { messageOf, UnderstudyError } from "../errors.js";
 import type { Logger } from "../log.js";
+import type { Rejudges } from "../store/rejudges.js";
 import type { Store } from "../store/store.js";
-import type { LeasedWork, OutcomeRow } from "../store/types.js";
+import type { KeptAnswers, LeasedWork, OutcomeRow, RunKind } from "../store/types.js";
 import type { Upstream, UpstreamRequest } from "../upstream/client.js";
 import type { Endpoint } from "../upstream/endpoint.js";
 import type { Observation } from "../upstream/observation.js";
@@ -15,12 +18,15 @@ import type { Hosts } from "./hosts.js";
 import { type HeldWork, holdWork } from "./lease.js";
 import { outcomeOf } from "./outcome.js";
 import { recordedObservation, requestOf } from "./recorded.js";
+import { rejudge } from "./rejudge.js";
 import { segmentRows } from "./segment-rows.js";
 import type { Turns } from "./turns.js";
 
 export interface ReplayDeps {
   store: Pick<Store, "work" | "outcomes">;
+  rejudges: Pick<Rejudges, "earlier">;
   blobs: BlobStore;
+  answers: AnswerKeeper;
   upstream: Pick<Upstream, "send">;
   hosts: Hosts;
   turns: Turns;
@@ -40,13 +46,13 @@ export interface ReplayDeps {
  * can never be done, and says why.
  */
 export type ReplayEnd =
-  | { end: "committed"; candidate: string; outcomes: readonly OutcomeRow[] }
+  | { end: "committed"; candidate: string; runKind: RunKind; outcomes: readonly OutcomeRow[] }
   | { end: "lease_lost" | "busy" | "dead"; candidate: string }
   | { end: "not_leased" };
 
 /**
- * Replays the captures of one work to its candidate, judges what comes back, and commits all of it in one statement
- * under the work's lease. Delivering the same work again, at the same time or later, changes nothing.
+ * Replays the captures of one work to its candidate (for a rejudge: takes the answers that were kept), judges what
+ * comes back, and commits all of it in one statement under the work's lease. Delivering the same work again, at the same time or later, changes nothing.
  *
  * @throws what is wrong on our side, and the signal's reason; the work is handed back before.
  */
@@ -65,7 +71,8 @@ export async function replayWork(deps: ReplayDeps, workId: bigint, signal: Abort
     const stop = AbortSignal.any([signal, lost]);
     await place.turn(stop);
     const outcomes = await replayHeld(deps, held, stop);
-    return outcomes === null ? { end: "lease_lost", candidate } : { end: "committed", candidate, outcomes };
+    if (outcomes === null) return { end: "lease_lost", candidate };
+    return { end: "committed", candidate, runKind: work.runKind, outcomes };
   } catch (error) {
     if (lost.aborted) return { end: "lease_lost", candidate };
     if (error instanceof UnderstudyError && hopeless.has(error.code)) {
@@ -95,30 +102,54 @@ async function replayHeld(
   { work }: HeldWork,
   stop: AbortSignal,
 ): Promise<OutcomeRow[] | null> {
-  const { blobs, hosts, upstream, replayTimeoutMs, responseBytesMax, controlShare, log } = deps;
   const policy = policySchema.parse(work.policy);
-  const captures = await segmentRows(blobs, work);
+  const captures = await segmentRows(deps.blobs, work);
+  const { source } = work;
+  const collected = collectAnswers(work.keepAnswers);
+  const outcomes = source
+    ? await rejudge(deps, { work, source, captures, policy, stop })
+    : await replayAll(deps, { work, captures, policy, collected, stop });
+  const answers = await deps.answers.keep(work, collected.answers);
+  if ((await commit(deps, work, outcomes, answers, stop)) === "committed") return outcomes;
+  if (answers !== null) await deps.answers.discard(answers);
+  return null;
+}
+
+interface Task {
+  work: LeasedWork;
+  captures: readonly Capture[];
+  policy: Policy;
+  collected: AnswerCollection;
+  stop: AbortSignal;
+}
+
+/** Each capture to the candidate, one after the other. */
+async function replayAll(
+  deps: ReplayDeps,
+  { work, captures, policy, collected, stop }: Task,
+): Promise<OutcomeRow[]> {
+  const { hosts, upstream, replayTimeoutMs, responseBytesMax, controlShare, log } = deps;
   const limits = { timeoutMs: replayTimeoutMs, responseBytesMax, signal: stop };
   const sendTo = (endpoint: Endpoint) => (request: UpstreamRequest) =>
     upstream.send(endpoint, request, limits);
-  const outcomes = await hosts.use(work.endpoint, work.sha256, async (endpoint) => {
+  return hosts.use(work.endpoint, work.sha256, async (endpoint) => {
     const control = createControl({
       send: work.control && sendTo(work.control),
       share: controlShare,
       stop,
       log,
     });
-    const sides: Sides = { candidate: sendTo(endpoint), control };
+    const sides: Sides = { candidate: sendTo(endpoint), control, collected };
     const rows: OutcomeRow[] = [];
     for (const capture of captures) rows.push(await replayCapture(capture, sides, policy));
     return rows;
   });
-  return (await commit(deps, work, outcomes, stop)) === "committed" ? outcomes : null;
 }
 
 interface Sides {
   candidate: (request: UpstreamRequest) => Promise<Observation>;
   control: Control;
+  collected: AnswerCollection;
 }
 
 async function replayCapture(capture: Capture, sides: Sides, policy: Policy): Promise<OutcomeRow> {
@@ -129,10 +160,12 @@ async function replayCapture(capture: Capture, sides: Sides, policy: Policy): Pr
   const candidate = await sides.candidate(request);
   const control = turn === "after" ? await sides.control.observe(request) : before;
   const nowMs = Date.now();
+  const comparison = judge(primary, candidate, policy, nowMs);
+  sides.collected.offer(capture.id, candidate, comparison.result);
   return outcomeOf(capture, {
     primary,
     candidate,
-    comparison: judge(primary, candidate, policy, nowMs),
+    comparison,
     control,
     noise: control && judge(primary, control, policy, nowMs),
   });
@@ -146,12 +179,13 @@ async function commit(
   { store, log }: ReplayDeps,
   { id, lease }: LeasedWork,
   rows: readonly OutcomeRow[],
+  answers: KeptAnswers | null,
   stop: AbortSignal,
 ): Promise<"committed" | "lease_lost"> {
   const judgedAtMs = Date.now();
   for (let tries = 0; ; tries += 1) {
     try {
-      return await store.outcomes.commitWork({ workId: id, lease, judgedAtMs, rows });
+      return await store.outcomes.commitWork({ workId: id, lease, judgedAtMs, rows, answers });
     } catch (error) {
       const pauseMs = commitPausesMs[tries];
       if (pauseMs === undefined) throw error;

@@ -105,7 +105,10 @@ async function pinRevision(
     knownId === null
       ? await tx.candidate.create({ data: { deploymentId, name, ...revision } })
       : await tx.candidate.update({ where: { id: knownId }, data: revision });
-  const policy = await tx.policy.findFirstOrThrow({ where: { deploymentId }, orderBy: { version: "desc" } });
+  const policy = await tx.policy.findFirstOrThrow({
+    where: { deploymentId, trial: false },
+    orderBy: { version: "desc" },
+  });
   await openLiveRun(tx, { deploymentId, candidateId, modelVersionId: version.id, policyId: policy.id });
 }
 

@@ -23,7 +23,7 @@ export function createCatalogue(prisma: PrismaClient): Catalogue {
         if (row.inserted) return { workIds: row.workIds, alreadyThere: false };
         // Asked anew: another sending may have committed after this statement's snapshot was taken.
         const works = await prisma.work.findMany({
-          where: { segmentId: id },
+          where: { segmentId: id, run: { kind: "live" } },
           select: { id: true },
           orderBy: { id: "asc" },
         });

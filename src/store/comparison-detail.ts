@@ -16,6 +16,8 @@ type DetailRow = ComparisonColumns & {
   row: number;
   blobKey: string | null;
   sha256: string;
+  answersKey: string | null;
+  answersSha256: string | null;
 };
 
 /** One comparison with all that is kept of it, found by its key in one day's partition; null when there is none. */
@@ -26,26 +28,34 @@ export async function readComparison(prisma: PrismaClient, id: ComparisonId): Pr
   const [found] = await prisma.$queryRaw<DetailRow[]>`
     SELECT ${comparisonColumns}, o.details, d.name AS deployment, c.name AS candidate,
       k.transport, k.status, k.request_bytes AS "requestBytes", k.response_bytes AS "responseBytes", k.tags, k.row,
-      s.blob_key AS "blobKey", s.sha256
+      s.blob_key AS "blobKey", s.sha256,
+      answered.answers_key AS "answersKey", answered.answers_sha256 AS "answersSha256"
     FROM outcomes o
     JOIN runs r ON r.id = o.run_id
     JOIN candidates c ON c.id = r.candidate_id
     JOIN deployments d ON d.id = r.deployment_id
     LEFT JOIN captures k ON k.day = o.day AND k.id = o.capture_id
     LEFT JOIN segments s ON s.id = k.segment_id
+    LEFT JOIN LATERAL (
+      SELECT answers_key, answers_sha256 FROM work w
+      WHERE w.segment_id = k.segment_id AND w.run_id = coalesce(r.source_run_id, r.id)
+        AND k.row >= w.first_row AND k.row < w.first_row + w.rows
+    ) answered ON true
     WHERE o.day = ${day}::date AND o.run_id = ${id.runId} AND o.capture_id = ${id.captureId}::uuid`;
   if (!found) return null;
   const outputs = await prisma.outputDiff.findMany({
     where: { day: new Date(day), runId: id.runId, captureId: id.captureId },
     orderBy: { output: "asc" },
   });
-  const { transport, status, requestBytes, responseBytes, tags, row, blobKey, sha256, ...rest } = found;
+  const { transport, status, requestBytes, responseBytes, tags, row, blobKey, sha256, ...others } = found;
+  const { answersKey, answersSha256, ...rest } = others;
   return {
     ...comparisonRowOf(rest),
     capture:
       transport === null || blobKey === null
         ? null
         : { transport, status, requestBytes, responseBytes, tags, location: { blobKey, sha256, row } },
+    answers: answersKey && answersSha256 ? { key: answersKey, sha256: answersSha256 } : null,
     outputs: outputs.map(outputRowOf),
   };
 }

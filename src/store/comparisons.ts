@@ -95,6 +95,8 @@ export interface ComparisonFull extends ComparisonRow {
     tags: Record<string, string>;
     location: CaptureLocation;
   } | null;
+  /** Where the candidate's answer lies, if it was kept at all; a rejudge's is that of its source run. */
+  answers: { key: string; sha256: string } | null;
   outputs: OutputRow[];
 }
 

@@ -1,15 +1,18 @@
-import { createHash } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
+import type { KeepAnswers } from "../answers/keeping.js";
 import { UnderstudyError } from "../errors.js";
 import type { Endpoint } from "../upstream/endpoint.js";
 import type { PrismaClient } from "./client.js";
 import { Prisma } from "./generated/client.js";
 import type { Registry } from "./groups.js";
+import { nextPolicyVersion, policyColumns } from "./policies.js";
 import { lockDeployment, openLiveRun } from "./runs.js";
-import { jsonInput, jsonText } from "./sql.js";
+import { jsonInput } from "./sql.js";
 import type { Deployment, Policy } from "./types.js";
 
-const withPolicy = { policies: { orderBy: { version: "desc" }, take: 1 } } satisfies Prisma.DeploymentInclude;
+const withPolicy = {
+  policies: { where: { trial: false }, orderBy: { version: "desc" }, take: 1 },
+} satisfies Prisma.DeploymentInclude;
 type DeploymentRow = Prisma.DeploymentGetPayload<{ include: typeof withPolicy }>;
 
 export function noDeployment(name: string): UnderstudyError {
@@ -30,15 +33,14 @@ type Deployments = Pick<
 
 export function createDeployments(prisma: PrismaClient): Deployments {
   return {
-    async createDeployment({ name, primary, control, sampleRate, captureEnabled, policy }) {
+    async createDeployment({ name, primary, control, policy, ...settings }) {
       try {
         const row = await prisma.deployment.create({
           data: {
             name,
             primary: jsonInput(primary),
             control: controlColumn(control),
-            sampleRate,
-            captureEnabled,
+            ...settings,
             policies: { create: policyColumns(1, policy) },
           },
           include: withPolicy,
@@ -53,15 +55,14 @@ export function createDeployments(prisma: PrismaClient): Deployments {
       }
     },
 
-    async updateDeployment(name, { primary, control, sampleRate, captureEnabled }) {
+    async updateDeployment(name, { primary, control, ...settings }) {
       try {
         const row = await prisma.deployment.update({
           where: { name },
           data: {
             primary: primary && jsonInput(primary),
             control: control === undefined ? undefined : controlColumn(control),
-            sampleRate,
-            captureEnabled,
+            ...settings,
             revision: { increment: 1 },
           },
           include: withPolicy,
@@ -89,10 +90,10 @@ export function createDeployments(prisma: PrismaClient): Deployments {
         const deploymentId = await lockDeployment(tx, name);
         if (deploymentId === null) throw noDeployment(name);
         const newest = await tx.policy.findFirstOrThrow({
-          where: { deploymentId },
+          where: { deploymentId, trial: false },
           orderBy: { version: "desc" },
         });
-        const next = policyColumns(newest.version + 1, body);
+        const next = policyColumns(await nextPolicyVersion(tx, deploymentId), body);
         if (isDeepStrictEqual(newest.body, next.body)) return toPolicy(newest);
         const policy = await tx.policy.create({ data: { deploymentId, ...next } });
         const candidates = await tx.candidate.findMany({
@@ -130,16 +131,6 @@ function controlColumn(control: Endpoint | null) {
   return control ? jsonInput(control) : Prisma.DbNull;
 }
 
-/** A policy's digest is that of its text, so that a report can name what it was judged by. */
-function policyColumns(version: number, policy: unknown) {
-  const text = jsonText(policy);
-  return {
-    version,
-    body: JSON.parse(text) as Prisma.InputJsonValue,
-    sha256: createHash("sha256").update(text).digest("hex"),
-  };
-}
-
 function toPolicy(row: Prisma.PolicyModel): Policy {
   return { id: row.id, version: row.version, body: row.body, createdAtMs: row.createdAt.getTime() };
 }
@@ -152,6 +143,8 @@ function toDeployment(row: DeploymentRow): Deployment {
     control: row.control as unknown as Endpoint | null,
     sampleRate: row.sampleRate,
     captureEnabled: row.captureEnabled,
+    keepAnswers: row.keepAnswers as KeepAnswers,
+    answersBytesPerDay: Number(row.answersBytesPerDay),
     revision: row.revision,
     policy: toPolicy(row.policies[0]!),
     createdAtMs: row.createdAt.getTime(),

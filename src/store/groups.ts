@@ -65,9 +65,10 @@ export interface WorkStore {
   markDead(workId: bigint, lease: number, error: string): Promise<boolean>;
   /**
    * Works that the queue should hold and may have lost: never enqueued, enqueued longer ago than `olderThanMs`, or
-   * with a lease that ran out since. Marks them as enqueued now. Two callers at a time get different ones.
+   * with a lease that ran out since. Marks them as enqueued now. Two callers at a time get different ones. Those of
+   * rejudges have a queue of their own, and are asked for on their own.
    */
-  dueForQueue(options: { limit: number; olderThanMs: number }): Promise<bigint[]>;
+  dueForQueue(options: { limit: number; olderThanMs: number; rejudge?: boolean }): Promise<bigint[]>;
 }
 
 export interface Outcomes {

@@ -7,6 +7,7 @@ import type { Outcomes } from "./groups.js";
 import { insertGroups, shapeLiteral } from "./signature-groups.js";
 import { column, jsonText, time } from "./sql.js";
 import type { OutcomeRow, WorkCommit } from "./types.js";
+import { sweepGrace } from "./work.js";
 
 export function createOutcomes(prisma: PrismaClient): Outcomes {
   return {
@@ -31,12 +32,15 @@ function partsOf<T extends object>(
  * `fence` locks the work and ends it; a stale lease yields no row, and all else hangs on that row. Diffs and counts
  * come from `went_in` alone, so whatever was there before is neither written nor counted again.
  */
-function commitStatement({ workId, lease, judgedAtMs, rows: given }: WorkCommit): Prisma.Sql {
+function commitStatement({ workId, lease, judgedAtMs, rows: given, answers }: WorkCommit): Prisma.Sql {
   // A capture that stands twice in a segment goes in once; its facts must not be counted twice.
   const rows = [...new Map(given.map((row) => [row.captureId, row])).values()];
   return Prisma.sql`
     WITH fence AS (
-      UPDATE work SET state = 'done', lease_until = NULL, done_at = now(), error = NULL
+      UPDATE work SET state = 'done', lease_until = NULL, done_at = now(), error = NULL,
+                      answers_key = ${answers?.key ?? null}, answers_sha256 = ${answers?.sha256 ?? null},
+                      answers_bytes = ${answers?.bytes ?? 0}::bigint, answers_kept = ${answers?.count ?? 0}::int,
+                      sweep_after = CASE WHEN lease > 1 THEN now() + ${sweepGrace}::interval END
       WHERE id = ${workId} AND lease = ${lease} AND state = 'leased'
       RETURNING id, run_id
     ), given AS (

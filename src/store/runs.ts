@@ -54,6 +54,7 @@ export function toRun({ policy, openedAt, closedAt, ...row }: RunRow): Run {
     candidateId: row.candidateId,
     modelVersionId: row.modelVersionId,
     policyVersion: policy.version,
+    sourceRunId: row.sourceRunId,
     state: row.state as Run["state"],
     openedAtMs: openedAt.getTime(),
     closedAtMs: closedAt?.getTime() ?? null,

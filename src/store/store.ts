@@ -1,4 +1,5 @@
 import { type Alerts, createAlerts } from "./alerts.js";
+import { type AnswerStore, createAnswerStore } from "./answers.js";
 import { createCatalogue } from "./catalogue.js";
 import { createPrisma } from "./client.js";
 import { type Comparisons, createComparisons } from "./comparisons.js";
@@ -8,6 +9,7 @@ import { createLedgerReader } from "./ledger.js";
 import { createOutcomes } from "./outcomes.js";
 import { ensurePartitions } from "./partitions.js";
 import { createRegistry } from "./registry.js";
+import { createRejudges, type Rejudges } from "./rejudges.js";
 import { createRollups } from "./rollups.js";
 import { createSignatures, type Signatures } from "./signatures.js";
 import { createWorkStore } from "./work.js";
@@ -18,6 +20,8 @@ export interface Store {
   catalogue: Catalogue;
   work: WorkStore;
   outcomes: Outcomes;
+  answers: AnswerStore;
+  rejudges: Rejudges;
   rollups: Rollups;
   ledger: LedgerReader;
   comparisons: Comparisons;
@@ -41,6 +45,8 @@ export function createStore(databaseUrl: string, options: { poolMax?: number } =
     catalogue: createCatalogue(prisma),
     work: createWorkStore(prisma),
     outcomes: createOutcomes(prisma),
+    answers: createAnswerStore(prisma),
+    rejudges: createRejudges(prisma),
     rollups: createRollups(prisma),
     ledger: createLedgerReader(prisma),
     comparisons: createComparisons(prisma),

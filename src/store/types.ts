@@ -2,6 +2,7 @@
  * What the store takes and gives. No Prisma type leaves `src/store`: times are Unix milliseconds, ids of rows that
  * only grow are numbers, and a work's id is a bigint.
  */
+import type { KeepAnswers } from "../answers/keeping.js";
 import type { Sample } from "../capture/capture.js";
 import type { Disposition, Fact } from "../compare/facts.js";
 import type { OutputComparison, Result } from "../compare/types.js";
@@ -23,6 +24,10 @@ export interface Deployment {
   /** Share of requests in the base sample, 0 to 1. */
   sampleRate: number;
   captureEnabled: boolean;
+  /** Which of the candidates' answers are kept. */
+  keepAnswers: KeepAnswers;
+  /** Quota of kept answers, by UTC day of their captures. */
+  answersBytesPerDay: number;
   /** Raised by every change of the deployment, its candidates or its policy. */
   revision: number;
   /** The policy in force. */
@@ -37,13 +42,20 @@ export interface NewDeployment {
   control: Endpoint | null;
   sampleRate: number;
   captureEnabled: boolean;
+  /** Default: all. */
+  keepAnswers?: KeepAnswers;
+  /** Default: 2 GiB. */
+  answersBytesPerDay?: number;
   /** Body of policy version 1. */
   policy: unknown;
 }
 
 /** What may change; an absent field stays. */
 export type DeploymentChange = Partial<
-  Pick<Deployment, "primary" | "control" | "sampleRate" | "captureEnabled">
+  Pick<
+    Deployment,
+    "primary" | "control" | "sampleRate" | "captureEnabled" | "keepAnswers" | "answersBytesPerDay"
+  >
 >;
 
 export interface Policy {
@@ -85,6 +97,9 @@ export interface Run {
   candidateId: number;
   modelVersionId: number;
   policyVersion: number;
+  /** Of a rejudge: the run whose pairs it judges again. */
+  sourceRunId: number | null;
+  /** `open`: it takes each new segment. */
   state: "open" | "closed";
   openedAtMs: number;
   closedAtMs: number | null;
@@ -203,10 +218,21 @@ export interface LeasedWork {
   control: Endpoint | null;
   /** Body of the policy version that the run pins. */
   policy: unknown;
-  segment: { id: string; blobKey: string; sha256: string; deploymentId: number };
+  keepAnswers: KeepAnswers;
+  answersBytesPerDay: number;
+  /** Of a rejudge: whose pairs are judged again; null for any other. */
+  source: RejudgeSource | null;
+  /** `day`: the UTC day of all its captures, `YYYY-MM-DD`. */
+  segment: { id: string; blobKey: string; sha256: string; deploymentId: number; day: string };
   /** First row of the segment's file, and how many. */
   firstRow: number;
   rows: number;
+}
+
+/** What a rejudge reads: a run, and the answers that were kept of it for the work at hand. */
+export interface RejudgeSource {
+  runId: number;
+  answers: { key: string; sha256: string } | null;
 }
 
 // --- outcomes ------------------------------------------------------------------------------------------------
@@ -246,6 +272,26 @@ export interface WorkCommit {
   lease: number;
   judgedAtMs: number;
   rows: readonly OutcomeRow[];
+  /** The blob of the candidate's answers, if they were kept. */
+  answers?: KeptAnswers | null;
+}
+
+/** A blob of candidate's answers. */
+export interface KeptAnswers {
+  key: string;
+  sha256: string;
+  /** Length of the blob. */
+  bytes: number;
+  /** Answers in it. */
+  count: number;
+}
+
+/** How one capture had ended in an earlier run: what a rejudge sets its own outcome against. */
+export interface EarlierOutcome {
+  disposition: Disposition;
+  result: Result | null;
+  flip: boolean | null;
+  outputs: readonly Pick<OutputComparison, "output" | "result" | "kind">[];
 }
 
 // --- read models ---------------------------------------------------------------------------------------------

@@ -1,3 +1,5 @@
+import type { KeepAnswers } from "../answers/keeping.js";
+import { dayOf } from "../ids.js";
 import type { Endpoint } from "../upstream/endpoint.js";
 import type { PrismaClient } from "./client.js";
 import type { WorkStore } from "./groups.js";
@@ -20,14 +22,21 @@ export function createWorkStore(prisma: PrismaClient): WorkStore {
                d.id AS "deploymentId", d.name AS "deploymentName", d.control, c.name AS "candidateName",
                v.url, v.model, v.version, v.headers, v.sha256, p.body AS policy,
                s.id AS "segmentId", s.blob_key AS "blobKey", s.sha256 AS "segmentSha256",
-               s.deployment_id AS "segmentDeploymentId"
+               s.deployment_id AS "segmentDeploymentId", s.day, d.keep_answers AS "keepAnswers",
+               d.answers_bytes_per_day::float8 AS "answersBytesPerDay", r.source_run_id AS "sourceRunId",
+               source.answers_key AS "answersKey", source.answers_sha256 AS "answersSha256"
         FROM taken t
         JOIN segments s ON s.id = t.segment_id
         JOIN runs r ON r.id = t.run_id
         JOIN deployments d ON d.id = r.deployment_id
         JOIN candidates c ON c.id = r.candidate_id
         JOIN model_versions v ON v.id = r.model_version_id
-        JOIN policies p ON p.id = r.policy_id`;
+        JOIN policies p ON p.id = r.policy_id
+        LEFT JOIN LATERAL (
+          SELECT answers_key, answers_sha256 FROM work w
+          WHERE w.run_id = r.source_run_id AND w.segment_id = t.segment_id
+            AND w.first_row <= t.first_row AND w.first_row + w.rows >= t.first_row + t.rows
+        ) source ON true`;
       return rows[0] ? leasedWork(rows[0]) : null;
     },
 
@@ -53,7 +62,8 @@ export function createWorkStore(prisma: PrismaClient): WorkStore {
     async markDead(workId, lease, error) {
       const [row] = await prisma.$queryRaw<{ dead: boolean }[]>`
         WITH fence AS (
-          UPDATE work SET state = 'dead', lease_until = NULL, done_at = now(), error = ${cleanText(error)}
+          UPDATE work SET state = 'dead', lease_until = NULL, done_at = now(), error = ${cleanText(error)},
+                          sweep_after = now() + ${sweepGrace}::interval
           WHERE id = ${workId} AND lease = ${lease} AND state = 'leased'
           RETURNING id, run_id, segment_id, first_row, rows
         ), went_in AS (
@@ -79,17 +89,17 @@ export function createWorkStore(prisma: PrismaClient): WorkStore {
       return row?.dead === true;
     },
 
-    async dueForQueue({ limit, olderThanMs }) {
+    async dueForQueue({ limit, olderThanMs, rejudge = false }) {
       const rows = await prisma.$queryRaw<{ id: bigint }[]>`
         WITH due AS (
-          SELECT id FROM work
-          WHERE state IN ('pending', 'leased')
-            AND (state = 'pending' OR lease_until < now())
+          SELECT work.id FROM work JOIN runs ON runs.id = work.run_id
+          WHERE work.state IN ('pending', 'leased') AND (runs.kind = 'rejudge') = ${rejudge}
+            AND (work.state = 'pending' OR lease_until < now())
             AND (enqueued_at IS NULL OR enqueued_at < now() - ${olderThanMs}::float8 * interval '1 millisecond'
-                 OR (state = 'leased' AND enqueued_at < lease_until))
-          ORDER BY id
+                 OR (work.state = 'leased' AND enqueued_at < lease_until))
+          ORDER BY work.id
           LIMIT ${limit}
-          FOR UPDATE SKIP LOCKED
+          FOR UPDATE OF work SKIP LOCKED
         )
         UPDATE work SET enqueued_at = now() FROM due WHERE work.id = due.id
         RETURNING work.id`;
@@ -97,6 +107,9 @@ export function createWorkStore(prisma: PrismaClient): WorkStore {
     },
   };
 }
+
+/** By then whoever lost the lease has noticed, and writes no more. */
+export const sweepGrace = "15 minutes";
 
 interface LeaseRow {
   id: bigint;
@@ -120,14 +133,42 @@ interface LeaseRow {
   blobKey: string;
   segmentSha256: string;
   segmentDeploymentId: number;
+  day: Date;
+  keepAnswers: KeepAnswers;
+  answersBytesPerDay: number;
+  sourceRunId: number | null;
+  answersKey: string | null;
+  answersSha256: string | null;
 }
 
 function leasedWork(row: LeaseRow): LeasedWork {
-  const { url, model, version, headers, segmentId, blobKey, segmentSha256, segmentDeploymentId, ...rest } =
-    row;
+  const { url, model, version, headers, segmentId, blobKey, segmentSha256, segmentDeploymentId, day } = row;
+  const { sourceRunId, answersKey, answersSha256 } = row;
+  const answers = answersKey && answersSha256 ? { key: answersKey, sha256: answersSha256 } : null;
   return {
-    ...rest,
+    id: row.id,
+    lease: row.lease,
+    stalls: row.stalls,
+    runId: row.runId,
+    runKind: row.runKind,
+    deploymentId: row.deploymentId,
+    deploymentName: row.deploymentName,
+    candidateName: row.candidateName,
     endpoint: { url, model, version, headers },
-    segment: { id: segmentId, blobKey, sha256: segmentSha256, deploymentId: segmentDeploymentId },
+    sha256: row.sha256,
+    control: row.control,
+    policy: row.policy,
+    keepAnswers: row.keepAnswers,
+    answersBytesPerDay: row.answersBytesPerDay,
+    source: sourceRunId === null ? null : { runId: sourceRunId, answers },
+    segment: {
+      id: segmentId,
+      blobKey,
+      sha256: segmentSha256,
+      deploymentId: segmentDeploymentId,
+      day: dayOf(day.getTime()),
+    },
+    firstRow: row.firstRow,
+    rows: row.rows,
   };
 }

@@ -4,6 +4,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
+import { createAnswerKeeper } from "../../src/answers/keeper.js";
+import { createAnswerQuota } from "../../src/answers/quota.js";
 import { createBlobStore } from "../../src/blobs/blobs.js";
 import type { Capture } from "../../src/capture/capture.js";
 import { writeSegment } from "../../src/capture/segment.js";
@@ -114,7 +116,13 @@ export async function openReplayWorld() {
   function worker(over: Partial<ReplayDeps> = {}): ReplayDeps {
     return {
       store: world.store,
+      rejudges: world.store.rejudges,
       blobs,
+      answers: createAnswerKeeper({
+        blobs,
+        quota: createAnswerQuota(world.store.answers),
+        log: pino({ level: "silent" }),
+      }),
       upstream,
       hosts: createHosts({
         config: {} as never,

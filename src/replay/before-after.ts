@@ -1,0 +1,32 @@
+import type { Fact } from "../compare/facts.js";
+import type { EarlierOutcome, OutcomeRow } from "../store/types.js";
+
+/** Series of a rejudge that tell what its source run had said of the very pairs that were judged again. */
+export const beforePrefix = "before/";
+/** Series of a rejudge: labels `BEFORE>AFTER`. */
+export const changesSeries = "changes";
+
+/**
+ * The facts by which a rejudge's summary can be set beside the run it came from: the earlier outcome, as `factsOf`
+ * counted it, under {@link beforePrefix}; and what became of it. Of the base sample only, like every rate.
+ */
+export function beforeAfterFacts(before: EarlierOutcome, after: OutcomeRow): Fact[] {
+  if (after.sample !== "base") return [];
+  const [was, is] = [before, after].map(wordOf) as [string, string];
+  const facts: Fact[] = [
+    { series: `${beforePrefix}results`, label: was },
+    { series: changesSeries, label: `${was}>${is}` },
+  ];
+  if (before.disposition !== "compared") return facts;
+  if (before.flip !== null) {
+    facts.push({ series: `${beforePrefix}decisions`, label: before.flip ? "flip" : "same" });
+  }
+  for (const { output, result, kind } of before.outputs) {
+    facts.push({ series: `${beforePrefix}output/${output}`, label: result });
+    if (kind !== null) facts.push({ series: `${beforePrefix}output/${output}`, label: `kind:${kind}` });
+  }
+  return facts;
+}
+
+const wordOf = ({ disposition, result }: Pick<OutcomeRow, "disposition" | "result">) =>
+  disposition === "compared" && result !== null ? result : disposition;

@@ -1,0 +1,94 @@
+import { setImmediate as breathe } from "node:timers/promises";
+import { keptAnswers } from "../answers/keeper.js";
+import type { BlobStore } from "../blobs/blobs.js";
+import type { Capture } from "../capture/capture.js";
+import { factsOf } from "../compare/facts.js";
+import { judge } from "../compare/judge.js";
+import type { Policy } from "../compare/policy.js";
+import { UnderstudyError } from "../errors.js";
+import type { Logger } from "../log.js";
+import type { Rejudges } from "../store/rejudges.js";
+import type { LeasedWork, OutcomeRow, RejudgeSource } from "../store/types.js";
+import type { Observation } from "../upstream/observation.js";
+import { beforeAfterFacts } from "./before-after.js";
+import { outcomeOf } from "./outcome.js";
+import { recordedObservation } from "./recorded.js";
+
+/**
+ * Judges the captures of a work again, by another policy, from the answers that were kept of the source run: nothing
+ * is sent to anyone. A capture whose answer was not kept is not replayed, and says so.
+ *
+ * @throws UnderstudyError `blob_corrupt` when the answers are not those that were committed; the signal's reason
+ */
+export async function rejudge(
+  deps: { rejudges: Pick<Rejudges, "earlier">; blobs: BlobStore; log: Logger },
+  task: {
+    work: LeasedWork;
+    source: RejudgeSource;
+    captures: readonly Capture[];
+    policy: Policy;
+    stop: AbortSignal;
+  },
+): Promise<OutcomeRow[]> {
+  const { rejudges, blobs, log } = deps;
+  const { work, source, captures, policy, stop } = task;
+  const answers = await answersOf(blobs, source, log);
+  const stored = captures.filter(({ id }) => answers.has(id)).map(({ id }) => id);
+  const earlier = await rejudges.earlier(source.runId, work.segment.day, stored);
+  const rows: OutcomeRow[] = [];
+  for (const capture of captures) {
+    const candidate = answers.get(capture.id);
+    if (candidate === undefined) {
+      rows.push(notKept(capture));
+      continue;
+    }
+    const primary = recordedObservation(capture);
+    const comparison = judge(primary, candidate, policy, Date.now());
+    const row = outcomeOf(capture, { primary, candidate, comparison, control: null, noise: null });
+    const before = earlier.get(capture.id);
+    rows.push(before ? { ...row, facts: [...row.facts, ...beforeAfterFacts(before, row)] } : row);
+    // Nothing here waits for anyone, yet the lease's heartbeat must come through.
+    await breathe();
+    stop.throwIfAborted();
+  }
+  return rows;
+}
+
+async function answersOf(
+  blobs: BlobStore,
+  { answers }: RejudgeSource,
+  log: Logger,
+): Promise<Map<string, Observation>> {
+  if (answers === null) return new Map();
+  try {
+    return await keptAnswers(blobs, answers);
+  } catch (error) {
+    if (!(error instanceof UnderstudyError && error.code === "blob_missing")) throw error;
+    log.warn({ key: answers.key }, "the answers are gone from the blob store");
+    return new Map();
+  }
+}
+
+function notKept(capture: Capture): OutcomeRow {
+  const { sample, primaryMs } = capture;
+  const context = { sample, disposition: "not_replayed", reason: "answer_not_kept" } as const;
+  return {
+    ...context,
+    captureId: capture.id,
+    capturedAtMs: capture.receivedAtMs,
+    result: null,
+    kind: null,
+    signature: null,
+    flip: null,
+    primaryVersion: capture.primaryVersion,
+    primaryMs,
+    candidateMs: null,
+    controlMs: null,
+    attempts: 0,
+    maxAbs: null,
+    maxRel: null,
+    details: null,
+    outputs: [],
+    facts: factsOf(null, { ...context, primaryMs, candidateMs: null, controlMs: null }),
+  };
+}
