@@ -81,7 +81,7 @@ async function diff(left: string, right: string, options: Options): Promise<void
   const judgedBy = options.policy === undefined ? policy.outputs["*"]! : null;
   const report = reportOf(comparison, { left, right }, judgedBy);
   if (options.html !== undefined) await writePage(options.html, reportHtml(report));
-  process.stdout.write(`${options.json ? JSON.stringify(plainJson(report)) : diffText(report)}\n`);
+  print(options.json ? JSON.stringify(plainJson(report)) : diffText(report));
   if (report.result === "ignored") {
     process.stderr.write("nothing was judged: the policy ignores every output\n");
   }
@@ -116,6 +116,16 @@ async function writePage(path: string, page: string): Promise<void> {
   } catch (error) {
     throw new UnderstudyError("usage", `${path} cannot be written: ${messageOf(error)}`);
   }
+}
+
+function print(text: string): void {
+  process.stdout.once("error", (error: NodeJS.ErrnoException) => {
+    // A reader that has seen enough (`| head`) changes nothing of the verdict; a report that got lost does.
+    if (error.code === "EPIPE") return;
+    process.stderr.write(`error: the report cannot be written: ${error.message}\n`);
+    process.exitCode = 2;
+  });
+  process.stdout.write(`${text}\n`);
 }
 
 function tolerance(text: string): number {

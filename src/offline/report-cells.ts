@@ -114,8 +114,10 @@ function shapeText(shape: readonly number[]): string {
 }
 
 function differenceText({ path, change, primary, candidate }: StructuralDifference): string {
-  const text = `${path || "the whole"} ${change}: ${JSON.stringify(primary) ?? ""} → ${JSON.stringify(candidate) ?? ""}`;
-  return printable(text);
+  const values = [primary, candidate].filter((value) => value !== undefined);
+  return printable(
+    `${path || "the whole"} ${change}: ${values.map((value) => JSON.stringify(value)).join(" → ")}`,
+  );
 }
 
 /** Floats narrower than FP64 are told apart by nine digits; the rest of their float64 is noise to the reader. */
