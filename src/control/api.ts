@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { policySchema } from "../compare/policy.js";
+import { signatureMarks, signatureStates } from "../compare/signature-state.js";
 import { differenceKinds, results } from "../compare/types.js";
 import { datatypes } from "../tensor/tensor.js";
 import { failureKinds } from "../upstream/observation.js";
@@ -116,6 +117,22 @@ export const endpoint = z
 export const policyBody = policySchema.meta({ id: "PolicyBody" });
 export type PolicyBody = z.input<typeof policyBody>;
 
+/** As `KeepAnswers` of answers/keeping.ts. */
+const keepAnswers = z
+  .union([z.enum(["all", "divergent", "none"]), rate], {
+    error: "must be all, divergent, none, or a share from 0 to 1",
+  })
+  .meta({
+    description:
+      "Which of the candidates' answers are kept, to be judged again: all; those that are no plain match; none; or a share",
+  });
+const answersBytesPerDay = z
+  .number()
+  .int()
+  .min(0)
+  .max(2 ** 50)
+  .meta({ description: "Quota of kept answers, by UTC day of their captures; default 2 GiB" });
+
 export const deploymentCreate = z
   .strictObject({
     name,
@@ -123,6 +140,8 @@ export const deploymentCreate = z
     control: endpointInput.optional(),
     sampleRate: rate.optional(),
     captureEnabled: z.boolean().optional(),
+    keepAnswers: keepAnswers.optional(),
+    answersBytesPerDay: answersBytesPerDay.optional(),
     policy: policyBody.optional(),
   })
   .meta({ id: "DeploymentCreate" });
@@ -134,6 +153,8 @@ export const deploymentUpdate = z
     control: endpointInput.nullable().optional(),
     sampleRate: rate.optional(),
     captureEnabled: z.boolean().optional(),
+    keepAnswers: keepAnswers.optional(),
+    answersBytesPerDay: answersBytesPerDay.optional(),
   })
   .meta({ id: "DeploymentUpdate" });
 export type DeploymentUpdate = z.infer<typeof deploymentUpdate>;
@@ -145,6 +166,8 @@ export const deployment = z
     control: endpoint.nullable(),
     sampleRate: rate,
     captureEnabled: z.boolean(),
+    keepAnswers,
+    answersBytesPerDay,
     revision: count.meta({ description: "Grows with every change" }),
     createdAt: moment,
     updatedAt: moment,
@@ -281,7 +304,7 @@ export const summary = z
         kinds: counts,
         confusion: z
           .array(z.object({ from: z.string(), to: z.string(), count }))
-          .meta({ description: "Decisions that changed, the 50 most frequent changes" }),
+          .meta({ description: "Comparisons in which a decision changed so; the 50 most frequent changes" }),
       }),
     ),
     latency: z.object({
@@ -292,6 +315,65 @@ export const summary = z
   })
   .meta({ id: "Summary" });
 export type Summary = z.infer<typeof summary>;
+
+// ── runs ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** What a summary says of a set of pairs, as far as it hangs on the policy. */
+export const judged = summary
+  .pick({
+    samples: true,
+    mismatches: true,
+    ignored: true,
+    incomparable: true,
+    diffRate: true,
+    diffRateInterval: true,
+    decisionFlipRate: true,
+    errorRate: true,
+  })
+  .extend({
+    flips: count,
+    outputs: z.array(z.object({ name: z.string(), compared: count, mismatches: count, kinds: counts })),
+  })
+  .meta({ id: "Judged" });
+export type Judged = z.infer<typeof judged>;
+
+export const run = z
+  .object({
+    id: z.number().int(),
+    kind: z.enum(["live", "replay", "rejudge"]),
+    deployment: z.string(),
+    candidate: z.string(),
+    policyVersion: count,
+    sourceRun: z
+      .number()
+      .int()
+      .nullable()
+      .meta({ description: "Of a rejudge: whose pairs are judged again" }),
+    state: z.enum(["open", "closed"]).meta({ description: "open: it takes each new segment" }),
+    openedAt: moment,
+    closedAt: moment.nullable(),
+    works: z
+      .object({ total: count, pending: count, done: count, dead: count })
+      .meta({ description: "A work is one segment. A rejudge is done when none is pending" }),
+    captures: count.meta({ description: "In its works" }),
+    answers: z
+      .object({ kept: count, bytes: count })
+      .meta({ description: "Of the candidate, kept of these captures; of a rejudge: of its source" }),
+    rejudge: z
+      .object({
+        pairs: count.meta({ description: "Captures looked at so far, of every sample" }),
+        stored: count.meta({ description: "Of these, with an answer that was still stored" }),
+        storedShare: rate.nullable(),
+        before: judged.meta({ description: "What the source run said of the very pairs judged again" }),
+        after: judged,
+        changes: z
+          .array(z.object({ from: z.string(), to: z.string(), pairs: count }))
+          .meta({ description: "Results that turned into others" }),
+      })
+      .nullable(),
+  })
+  .meta({ id: "Run" });
+export type Run = z.infer<typeof run>;
 
 // ── comparisons ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -418,6 +500,58 @@ export const comparisonTensors = z
   .meta({ id: "ComparisonTensors" });
 export type ComparisonTensors = z.infer<typeof comparisonTensors>;
 
+// ── signatures ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+export const signature = z
+  .object({
+    id: z.string().meta({ description: "The same for the same divergences in every run" }),
+    output: z.string().nullable().meta({ description: "The output that leads; null: the answer as a whole" }),
+    kind: z.enum(differenceKinds),
+    magnitude: float.nullable().meta({
+      description:
+        "The power of ten at or below the largest absolute error; or 0, or Infinity; null: not measured",
+    }),
+    flip: z.boolean().nullable().meta({ description: "Whether the output's declared decision changed" }),
+    shape: z.array(z.number().int()).nullable(),
+    count: count.meta({ description: "Of the base sample, in this run" }),
+    firstSeen: moment
+      .nullable()
+      .meta({ description: "When the first was captured, in the last run that had it" }),
+    lastSeen: moment.nullable(),
+    representative: z.string().nullable().meta({ description: "A comparison; null: none is kept" }),
+    state: z.enum(signatureStates),
+    acceptedUntil: moment.nullable(),
+    note: z.string().nullable(),
+    by: z.string().nullable(),
+    updatedAt: moment.nullable().meta({ description: "When a person last said what it is; null: never" }),
+  })
+  .meta({ id: "Signature" });
+export type Signature = z.infer<typeof signature>;
+export const signaturePage = pageOf(signature).meta({ id: "SignaturePage" });
+export type SignaturePage = z.infer<typeof signaturePage>;
+
+export const signatureUpdate = z
+  .strictObject({
+    state: z.enum(signatureMarks),
+    until: moment
+      .max(8_640_000_000_000_000)
+      .nullable()
+      .optional()
+      .meta({ description: "Of `accepted`: when it lapses to `known`; absent: never" }),
+    note: z.string().max(2000).nullable().optional(),
+    by: z.string().max(128).nullable().optional().meta({ description: "Who says so" }),
+  })
+  .refine(({ state, until }) => state === "accepted" || until === undefined || until === null, {
+    path: ["until"],
+    error: "is for accepted alone",
+  })
+  .refine(({ until }) => typeof until !== "number" || until > Date.now(), {
+    path: ["until"],
+    error: "must lie in the future",
+  })
+  .meta({ id: "SignatureUpdate" });
+export type SignatureUpdate = z.infer<typeof signatureUpdate>;
+
 // ── alerts ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 export const alertRuleCreate = z
@@ -531,13 +665,14 @@ const wholeNumber = (min: number, max: number) =>
 
 const rangeFields = { from: momentInput.optional(), to: momentInput.optional() };
 const pageFields = { limit: wholeNumber(1, 500).optional(), cursor: z.string().max(512).optional() };
-const run = wholeNumber(1, 999_999_999).optional();
+const runNumber = wholeNumber(1, 999_999_999).optional();
 
 export const rangeQuery = z.strictObject(rangeFields);
 export const pageQuery = z.strictObject(pageFields);
-export const summaryQuery = z.strictObject({ run, ...rangeFields });
+export const summaryQuery = z.strictObject({ run: runNumber, ...rangeFields });
+export const signaturesQuery = z.strictObject({ run: runNumber, ...pageFields });
 export const comparisonsQuery = z.strictObject({
-  run,
+  run: runNumber,
   result: z.enum(results).optional(),
   output: z.string().max(1024).optional(),
   kind: z.enum(comparisonKinds).optional(),
@@ -552,3 +687,26 @@ export const alertsQuery = z.strictObject({
   state: z.enum(["firing", "resolved"]).optional(),
   ...pageFields,
 });
+
+const momentBody = z.union([moment.min(0).max(momentMax), momentInput]);
+
+export const rejudgeCreate = z
+  .strictObject({
+    policy: policyBody.optional(),
+    policyVersion: z.number().int().min(1).max(2_147_483_647).optional(),
+    run: z
+      .number()
+      .int()
+      .min(1)
+      .max(2_147_483_647)
+      .optional()
+      .meta({ description: "Whose pairs; default: the newest live run" }),
+    from: momentBody.optional().meta({ description: "Only segments with captures from then on" }),
+    to: momentBody.optional().meta({ description: "Only segments with captures before then" }),
+  })
+  .refine(({ policy, policyVersion }) => (policy === undefined) !== (policyVersion === undefined), {
+    path: ["policy"],
+    error: "give either policy or policyVersion",
+  })
+  .meta({ id: "RejudgeCreate" });
+export type RejudgeCreate = z.input<typeof rejudgeCreate>;

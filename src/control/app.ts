@@ -14,6 +14,8 @@ import { alertRoutes } from "./routes/alerts.js";
 import { candidateRoutes } from "./routes/candidates.js";
 import { comparisonRoutes } from "./routes/comparisons.js";
 import { deploymentRoutes } from "./routes/deployments.js";
+import { runRoutes } from "./routes/runs.js";
+import { signatureRoutes } from "./routes/signatures.js";
 
 const bodyBytesMax = 1024 ** 2;
 
@@ -23,7 +25,9 @@ export function apiRoutes(context: ControlContext): Route[] {
     ...deploymentRoutes(context),
     ...candidateRoutes(context),
     ...accountRoutes(context),
+    ...runRoutes(context),
     ...comparisonRoutes(context),
+    ...signatureRoutes(context),
     ...alertRoutes(context),
   ];
 }

@@ -21,8 +21,9 @@ export interface Signatures {
    * The groups that were seen in a run, and those of which a person has said something.
    *
    * @param runId of this candidate; a live run comes with those before it, since they tell what is fixed
+   * @param also a group that is wanted in any case
    */
-  list(candidateId: number, runId: number): Promise<SignatureRow[]>;
+  list(candidateId: number, runId: number, also?: string): Promise<SignatureRow[]>;
   /** Keeps what a person says of a group, from now on. False: there is no such group. */
   mark(
     candidateId: number,
@@ -33,12 +34,14 @@ export interface Signatures {
 
 export function createSignatures(prisma: PrismaClient): Signatures {
   return {
-    async list(candidateId, runId) {
+    async list(candidateId, runId, also) {
       const groups = await prisma.$queryRaw<GroupColumns[]>`
         SELECT hash AS signature, kind, output, magnitude, flip, shape::text AS shape, state,
                accepted_until AS "acceptedUntil", note, by, updated_at AS "updatedAt"
         FROM signatures WHERE candidate_id = ${candidateId}`;
-      const marked = groups.filter(({ state }) => state !== "new").map(({ signature }) => signature);
+      const marked = groups
+        .filter(({ state, signature }) => state !== "new" || signature === also)
+        .map(({ signature }) => signature);
       const runIds = marked.length === 0 ? [runId] : await liveRunsUpTo(prisma, candidateId, runId);
       const { samples, appearances } = await readSightings(prisma, runIds, runId, marked);
       const isMarked = new Set(marked);
