@@ -15,6 +15,7 @@ const commands: Record<string, () => Promise<Command>> = {
   candidate: async () => (await import("./candidate.js")).candidateCommand(),
   status: async () => (await import("./status.js")).statusCommand(),
   diff: async () => (await import("./diff.js")).diffCommand(),
+  policy: async () => (await import("./policy.js")).policyCommand(),
 };
 
 /** Commands that other commands start; they are not listed. */
@@ -24,6 +25,7 @@ const internalCommands: Record<string, () => Promise<Command>> = {
 
 /** Makes every usage error exit with 2: 1 means "mismatch" or "fail" to a script. */
 function strictly(command: Command): Command {
+  for (const subcommand of command.commands) strictly(subcommand);
   return command.exitOverride().showHelpAfterError("(see --help)").configureHelp({ sortSubcommands: false });
 }
 

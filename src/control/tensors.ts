@@ -12,6 +12,7 @@ import type { CaptureLocation } from "../store/comparisons.js";
 import { elementCount } from "../tensor/dtype.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { elementAt } from "../tensor/view.js";
+import type { Observation } from "../upstream/observation.js";
 import type { ComparisonTensors, TensorValues } from "./api.js";
 
 /** Shown of one tensor, and of one text in it; the rest stays in the segment. */
@@ -38,21 +39,29 @@ export async function readCapture(
   });
 }
 
-/** The tensors of a captured exchange: those of the request, and those of the primary's answer. */
-export function captureTensors(capture: Capture): ComparisonTensors {
+/**
+ * The tensors of a comparison: of the request, of the primary's answer, and of the candidate's.
+ * @param candidate null: its answer was not kept
+ */
+export function comparisonTensorsOf(capture: Capture, candidate: Observation | null): ComparisonTensors {
   const { requestBody, requestHeaders, responseBody, responseHeaders } = capture;
   return {
     inputs: decoded(requestBody, requestHeaders, (body, length) => decodeInferRequest(body, length).inputs),
-    primary: decoded(
-      responseBody,
-      responseHeaders,
-      (body, length) => decodeInferResponse(body, length).outputs,
-    ),
-    candidate: {
-      tensors: null,
-      note: "Candidates' answers are not kept; the comparison has the elements that differ most.",
-    },
+    primary: decoded(responseBody, responseHeaders, outputsOf),
+    candidate: candidateSide(candidate),
   };
+}
+
+const outputsOf = (body: Uint8Array, headerLength: number | null) =>
+  decodeInferResponse(body, headerLength).outputs;
+
+function candidateSide(candidate: Observation | null): ComparisonTensors["candidate"] {
+  if (candidate === null) {
+    const note = "This answer was not kept; the comparison has the elements that differ most.";
+    return { tensors: null, note };
+  }
+  if (candidate.ok) return decoded(candidate.body, candidate.headers, outputsOf);
+  return { tensors: null, note: `It gave no answer (${candidate.failure}): ${candidate.message}` };
 }
 
 function decoded(

@@ -16,6 +16,8 @@ export function deploymentView(deployment: StoredDeployment): Deployment {
     control: deployment.control && endpointView(deployment.control),
     sampleRate: deployment.sampleRate,
     captureEnabled: deployment.captureEnabled,
+    keepAnswers: deployment.keepAnswers,
+    answersBytesPerDay: deployment.answersBytesPerDay,
     revision: deployment.revision,
     createdAt: deployment.createdAtMs,
     updatedAt: deployment.updatedAtMs,

@@ -19,6 +19,8 @@ export interface NewRejudge {
 
 /** How far a run is. Counted from its works; of a rejudge, `answers` are those of its source. */
 export interface RunProgress {
+  deployment: string;
+  candidate: string;
   works: { total: number; pending: number; done: number; dead: number };
   /** In its works. */
   captures: number;
@@ -119,6 +121,8 @@ async function copyWorks(tx: Transaction, sourceRunId: number, runId: number, ra
 async function readProgress(prisma: PrismaClient, runId: number): Promise<RunProgress> {
   const [row] = await prisma.$queryRaw<
     {
+      deployment: string;
+      candidate: string;
       total: number;
       pending: number;
       done: number;
@@ -128,7 +132,7 @@ async function readProgress(prisma: PrismaClient, runId: number): Promise<RunPro
       bytes: number;
     }[]
   >`
-    SELECT count(*)::float8 AS total,
+    SELECT d.name AS deployment, c.name AS candidate, count(w.id)::float8 AS total,
       count(*) FILTER (WHERE w.state IN ('pending', 'leased'))::float8 AS pending,
       count(*) FILTER (WHERE w.state = 'done')::float8 AS done,
       count(*) FILTER (WHERE w.state = 'dead')::float8 AS dead,
@@ -136,10 +140,14 @@ async function readProgress(prisma: PrismaClient, runId: number): Promise<RunPro
       coalesce(sum(source.answers_kept), 0)::float8 AS kept,
       coalesce(sum(source.answers_bytes), 0)::float8 AS bytes
     FROM runs r
-    JOIN work w ON w.run_id = r.id
+    JOIN candidates c ON c.id = r.candidate_id
+    JOIN deployments d ON d.id = r.deployment_id
+    LEFT JOIN work w ON w.run_id = r.id
     LEFT JOIN work source ON source.run_id = coalesce(r.source_run_id, r.id) AND source.segment_id = w.segment_id
       AND source.first_row = w.first_row
-    WHERE r.id = ${runId}`;
-  const { total, pending, done, dead, captures, kept, bytes } = row!;
-  return { works: { total, pending, done, dead }, captures, answers: { kept, bytes } };
+    WHERE r.id = ${runId}
+    GROUP BY d.name, c.name`;
+  const { deployment, candidate, total, pending, done, dead, captures, kept, bytes } = row!;
+  const works = { total, pending, done, dead };
+  return { deployment, candidate, works, captures, answers: { kept, bytes } };
 }

@@ -1,7 +1,9 @@
 import { z } from "zod";
+import { keptAnswers } from "../../answers/keeper.js";
 import { UnderstudyError } from "../../errors.js";
 import { parseComparisonId } from "../../ids.js";
 import type { ComparisonFull, ComparisonRow, ComparisonSort } from "../../store/comparisons.js";
+import type { Observation } from "../../upstream/observation.js";
 import {
   type ComparisonsQuery,
   comparisonDetail,
@@ -15,7 +17,7 @@ import type { ControlContext } from "../context.js";
 import { decodeCursor, encodeCursor } from "../cursor.js";
 import { type Route, route } from "../route.js";
 import { chosenRun } from "../runs.js";
-import { captureTensors, readCapture } from "../tensors.js";
+import { comparisonTensorsOf, readCapture } from "../tensors.js";
 
 export function comparisonRoutes({ store, blobs }: Pick<ControlContext, "store" | "blobs">): Route[] {
   return [
@@ -42,16 +44,33 @@ export function comparisonRoutes({ store, blobs }: Pick<ControlContext, "store" 
     route({
       method: "get",
       path: "/comparisons/{comparison}/tensors",
-      summary: "The tensors of its request and of the primary's answer, the first 4,096 elements of each",
+      summary: "The tensors of its request and of both answers, the first 4,096 elements of each",
       response: comparisonTensors,
       problems: [404],
       handle: async ({ params }) => {
-        const { capture, captureId } = await found(store, params.comparison);
-        if (capture) return captureTensors(await readCapture(blobs, capture.location, captureId));
-        throw new UnderstudyError("blob_missing", "What was captured of this request is no longer kept");
+        const full = await found(store, params.comparison);
+        if (full.capture === null) {
+          throw new UnderstudyError("blob_missing", "What was captured of this request is no longer kept");
+        }
+        const capture = await readCapture(blobs, full.capture.location, full.captureId);
+        return comparisonTensorsOf(capture, await answerOf(blobs, full));
       },
     }),
   ];
+}
+
+/** The candidate's answer, if it was kept and still is. */
+async function answerOf(
+  blobs: ControlContext["blobs"],
+  { answers, captureId }: ComparisonFull,
+): Promise<Observation | null> {
+  if (answers === null) return null;
+  try {
+    return (await keptAnswers(blobs, answers)).get(captureId) ?? null;
+  } catch (error) {
+    if (error instanceof UnderstudyError && error.code === "blob_missing") return null;
+    throw error;
+  }
 }
 
 const limitDefault = 50;

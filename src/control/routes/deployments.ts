@@ -45,6 +45,8 @@ export function deploymentRoutes(context: ControlContext): Route[] {
           control,
           sampleRate: body.sampleRate ?? 1,
           captureEnabled: body.captureEnabled ?? true,
+          keepAnswers: body.keepAnswers,
+          answersBytesPerDay: body.answersBytesPerDay,
           policy: body.policy ?? defaultPolicy,
         });
         return deploymentView(created);
