@@ -1,4 +1,4 @@
-// Builds everything a checkout needs: Prisma client, TypeScript, the reviewer page.
+// Builds everything a checkout needs: Prisma client, comparison kernel, TypeScript, the reviewer page.
 // Runs as `prepare`, so `npm ci` alone gives a working tree.
 import { execFileSync } from "node:child_process";
 import { chmodSync, rmSync } from "node:fs";
@@ -29,6 +29,7 @@ node(bin("prisma", "prisma"), ["generate"], {
   PRISMA_HIDE_UPDATE_MESSAGE: "1",
   CHECKPOINT_DISABLE: "1",
 });
+node("scripts/build-kernel.mjs", []);
 node(bin("typescript", "tsc"), ["-p", "tsconfig.build.json"]);
 chmodSync("dist/src/cli/main.js", 0o755);
 node(bin("vite", "vite"), ["build", "web", "--logLevel", "warn"]);

@@ -16,7 +16,8 @@ const exponents = {
  */
 export function measureIdentical(tensor: Tensor, rule: ElementRule, kernel: Kernel): Measurement {
   if (hasNonFinite(tensor)) return kernel(tensor, tensor, rule);
-  const hasElements = elementCount(tensor.shape) > 0;
+  const elements = elementCount(tensor.shape);
+  const hasElements = elements > 0;
   const isZero = !hasElements || allZero(tensor);
   return {
     mismatches: 0,
@@ -28,6 +29,8 @@ export function measureIdentical(tensor: Tensor, rule: ElementRule, kernel: Kern
     meanAbs: hasElements ? 0 : null,
     rmse: hasElements ? 0 : null,
     cosine: isZero ? null : 1,
+    histogram: { equal: elements, decades: [] },
+    atolToPass: hasElements ? 0 : null,
     worst: [],
   };
 }

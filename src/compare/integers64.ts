@@ -1,5 +1,6 @@
 import type { Tensor } from "../tensor/tensor.js";
 import { typedView } from "../tensor/view.js";
+import { decadeOf } from "./decades.js";
 import type { ElementRule, Measurement } from "./kernel.js";
 import { measurementOf, newTotals, type Totals } from "./totals.js";
 
@@ -25,7 +26,7 @@ export function measureIntegers64(primary: Tensor, candidate: Tensor, rule: Elem
     const error = isSmall ? Math.abs(cValue - pValue) : magnitude(exact(cHigh, cLow) - exact(pHigh, pLow));
     addError(totals, i / 2, error, Math.abs(pValue), rule);
   }
-  return measurementOf(totals);
+  return measurementOf(totals, rule);
 }
 
 interface Halves {
@@ -77,5 +78,10 @@ function addError(
   const mismatch =
     rule === "polygraphy" ? exactError > atol && relative > rtol : exactError > atol + rtol * size;
   if (mismatch) totals.mismatches++;
+  // A tolerance that is compared with the exact error must not be less than it.
+  const raised = error < exactError ? error * (1 + Number.EPSILON) : error;
+  const beyond = rule === "polygraphy" ? (relative > rtol ? raised : 0) : raised - rtol * size;
+  if (beyond > totals.excess) totals.excess = beyond;
+  totals.decades[decadeOf(error, 20)]!++;
   if (error > totals.worst.floor) totals.worst.offer(index, error);
 }

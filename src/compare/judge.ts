@@ -5,9 +5,9 @@ import { headerLengthName, parseHeaderLength } from "../protocol/headers.js";
 import { decodeInferResponse, type InferResponse } from "../protocol/infer.js";
 import type { Observation } from "../upstream/observation.js";
 import { compareAnswers } from "./answers.js";
+import { fastestKernel } from "./fastest-kernel.js";
 import type { Kernel } from "./kernel.js";
 import { unpairedOutput } from "./output.js";
-import { plainKernel } from "./plain-kernel.js";
 import { type Policy, policyFor } from "./policy.js";
 import { signatureOf } from "./signature.js";
 import type { Comparison } from "./types.js";
@@ -39,7 +39,7 @@ export function judge(
   nowMs: number,
   options: JudgeOptions = {},
 ): Comparison {
-  const { kernel = plainKernel, contentBytesMax = contentBytesMaxDefault } = options;
+  const { kernel = fastestKernel, contentBytesMax = contentBytesMaxDefault } = options;
   if (!primary.ok) {
     const kind = candidate.ok ? "primary_failed" : "both_failed";
     return incomparable(kind, primary.message);

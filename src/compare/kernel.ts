@@ -1,4 +1,5 @@
 import type { Tensor } from "../tensor/tensor.js";
+import type { ErrorHistogram } from "./types.js";
 
 /** How single elements are judged; `exact` is `numpy` with both tolerances 0. */
 export interface ElementRule {
@@ -32,8 +33,14 @@ export interface Measurement {
   meanAbs: number | null;
   /** √ mean (c − p)² */
   rmse: number | null;
-  /** Σpc / √(Σp²·Σc²), in [−1, 1]; null when either side is all zeros, or a sum leaves float64's range. */
+  /** Σpc / √(Σp²·Σc²), in [−1, 1]; null when either side is all zeros, or its squares leave float64's range. */
   cosine: number | null;
+  histogram: ErrorHistogram;
+  /**
+   * The least atol, beside the rule's rtol, with which every finite pair would have matched: max (|c − p| − rtol·|p|)
+   * under `numpy`, rounded up where that is not exact; max |c − p| where |c − p| / |p| > rtol under `polygraphy`.
+   */
+  atolToPass: number | null;
   /** At most {@link worstMax}: pairs that are not equal, NaN before infinities before the largest errors; then by index. */
   worst: readonly WorstAt[];
 }

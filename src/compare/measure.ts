@@ -20,6 +20,8 @@ export type Measured = Pick<
   | "nonFinitePrimary"
   | "nonFiniteCandidate"
   | "worst"
+  | "histogram"
+  | "atolToPass"
   | "differences"
 > & { nonFiniteMismatches: number };
 

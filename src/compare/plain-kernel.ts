@@ -1,5 +1,6 @@
 import { elementCount } from "../tensor/dtype.js";
 import type { Tensor } from "../tensor/tensor.js";
+import { decadeOf } from "./decades.js";
 import { measureIntegers64 } from "./integers64.js";
 import type { ElementRule, Kernel, Measurement } from "./kernel.js";
 import { addNonFinite, measurementOf, newTotals, type Totals } from "./totals.js";
@@ -45,7 +46,7 @@ function measureWidened(
     c.load(from, to);
     addBlock(totals, p.numbers, c.numbers, from, to - from, rule);
   }
-  return measurementOf(totals);
+  return measurementOf(totals, rule);
 }
 
 /** Adds `count` pairs, the first of which has the flat index `first`. */
@@ -59,11 +60,12 @@ function addBlock(
 ): void {
   const { atol, rtol } = rule;
   const both = rule.rule === "polygraphy";
-  const { worst } = totals;
+  const { worst, decades } = totals;
   // Locals: a loop over an object's fields is several times slower.
   let { mismatches, maxAbs, maxRel, errors, squaredErrors } = totals;
-  let { products, primarySquares, candidateSquares } = totals;
+  let { products, primarySquares, candidateSquares, excess } = totals;
   let { floor } = worst;
+  let decade = 0;
   let nonFinite = 0;
   for (let i = 0; i < count; i++) {
     const p = primary[i]!;
@@ -86,6 +88,10 @@ function addBlock(
     if (error > maxAbs) maxAbs = error;
     if (relative > maxRel && size > 0) maxRel = relative;
     if (both ? error > atol && relative > rtol : error > atol + rtol * size) mismatches++;
+    const beyond = both ? (relative > rtol ? error : 0) : error - rtol * size;
+    if (beyond > excess) excess = beyond;
+    decade = decadeOf(error, decade);
+    if (decade >= 0) decades[decade]!++;
     if (error > floor) {
       worst.offer(first + i, error);
       floor = worst.floor;
@@ -100,6 +106,7 @@ function addBlock(
   totals.products = products;
   totals.primarySquares = primarySquares;
   totals.candidateSquares = candidateSquares;
+  totals.excess = excess;
   // Rare, so it may go over the block again, and stay out of the loop that must be fast.
   for (let i = 0; nonFinite > 0; i++) {
     const p = primary[i]!;

@@ -1,3 +1,4 @@
+import { decadeStarts, histogramOf } from "./decades.js";
 import { type ElementRule, type Measurement, nonFiniteMismatch } from "./kernel.js";
 import { createWorstList, type WorstList } from "./worst.js";
 
@@ -20,6 +21,10 @@ export interface Totals {
   products: number;
   primarySquares: number;
   candidateSquares: number;
+  /** What the rule's rtol leaves for atol to allow, at most; at least 0. */
+  excess: number;
+  /** Pairs by the place of their error in `decadeStarts`. */
+  decades: Float64Array;
   worst: WorstList;
 }
 
@@ -37,6 +42,8 @@ export function newTotals(): Totals {
     products: 0,
     primarySquares: 0,
     candidateSquares: 0,
+    excess: 0,
+    decades: new Float64Array(decadeStarts.length),
     worst: createWorstList(),
   };
 }
@@ -58,7 +65,7 @@ export function addNonFinite(
 }
 
 /** The metrics that the sums make. */
-export function measurementOf(totals: Totals): Measurement {
+export function measurementOf(totals: Totals, rule: ElementRule): Measurement {
   const { pairs, maxAbs, maxRel, products, primarySquares, candidateSquares } = totals;
   const cosine = products / (Math.sqrt(primarySquares) * Math.sqrt(candidateSquares));
   return {
@@ -70,11 +77,23 @@ export function measurementOf(totals: Totals): Measurement {
     maxRel: maxRel >= 0 ? maxRel : null,
     meanAbs: pairs > 0 ? totals.errors / pairs : null,
     rmse: pairs > 0 ? Math.sqrt(totals.squaredErrors / pairs) : null,
-    // Rounding can leave the quotient a few units above 1; overflow makes it NaN, or a false 0.
+    // Rounding can leave the quotient a few units above 1.
     cosine:
-      primarySquares < Infinity && candidateSquares < Infinity && Number.isFinite(cosine)
-        ? Math.max(-1, Math.min(1, cosine))
-        : null,
+      isPrecise(primarySquares) && isPrecise(candidateSquares) ? Math.max(-1, Math.min(1, cosine)) : null,
+    histogram: histogramOf(totals.decades, pairs),
+    atolToPass: pairs > 0 ? atolToPass(totals.excess, rule) : null,
     worst: totals.worst.toArray(),
   };
+}
+
+/** Whether a sum of squares has neither overflowed nor lost digits to underflow: all that counts in it is normal. */
+function isPrecise(squares: number): boolean {
+  return squares >= 2 ** -960 && squares < Infinity;
+}
+
+/** |c − p| − rtol·|p| is rounded, and so is the sum when it is judged by: half a unit in the last place each. */
+function atolToPass(excess: number, { rule, rtol }: ElementRule): number {
+  if (excess === 0 || rule === "polygraphy" || rtol === 0) return excess;
+  const raised = excess * (1 + Number.EPSILON) + Number.MIN_VALUE;
+  return raised < Infinity ? raised : excess;
 }

@@ -60,6 +60,17 @@ export interface ErrorStatistic {
   rel: number | null;
 }
 
+/** How many finite pairs have an error of which size. */
+export interface ErrorHistogram {
+  /** Pairs without an error. */
+  equal: number;
+  /**
+   * Pairs with 10^decade ≤ |candidate − primary| < 10^(decade + 1), ascending; decades without any are left out. −20
+   * has all smaller ones too, 19 all larger ones.
+   */
+  decades: readonly { decade: number; pairs: number }[];
+}
+
 /** What one output of one comparison came to. Numbers are as if computed in float64, over pairs of finite elements. */
 export interface OutputComparison {
   output: string;
@@ -84,6 +95,10 @@ export interface OutputComparison {
   /** null: the policy declares no decision for this output, or the two cannot be set side by side. */
   decision: Decision | null;
   worst: readonly WorstElement[];
+  /** Where numbers were measured. */
+  histogram?: ErrorHistogram;
+  /** The least atol with which all finite pairs would have matched, the rest of the rule being as it is. */
+  atolToPass?: number | null;
   /** Under a policy with a statistic. */
   statistic?: ErrorStatistic;
   /** Largest distance in units in the last place, under `ulp`; null: no finite pair. */

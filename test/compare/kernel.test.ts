@@ -1,8 +1,13 @@
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { measureIdentical } from "../../src/compare/identical.js";
 import type { ElementRule, Kernel, Measurement } from "../../src/compare/kernel.js";
 import { plainKernel } from "../../src/compare/plain-kernel.js";
+import { createWasmKernel } from "../../src/compare/wasm-kernel.js";
+import { packageRoot } from "../../src/paths.js";
 import type { Datatype } from "../../src/tensor/tensor.js";
 import { measureNaively, numbersIn } from "./oracle.js";
 import { tensor } from "./tensors.js";
@@ -10,7 +15,10 @@ import { tensor } from "./tensors.js";
 type NumericDatatype = Exclude<Datatype, "BYTES">;
 
 /** Every kernel answers to this suite; the next ones are added here. */
-const kernels: [string, Kernel][] = [["plain", plainKernel]];
+const kernels: [string, Kernel][] = [
+  ["plain", plainKernel],
+  ["WebAssembly", createWasmKernel()!],
+];
 
 const floats = [
   0,
@@ -84,18 +92,26 @@ function pairsOf(datatype: NumericDatatype): fc.Arbitrary<(readonly [number | bi
 
 /** Sums may differ by rounding, since the order of adding is not part of the definition. */
 function expectSame(actual: Measurement, expected: Measurement): void {
-  const { meanAbs, rmse, cosine, ...exact } = actual;
-  const { meanAbs: meanExpected, rmse: rmseExpected, cosine: cosineExpected, ...exactExpected } = expected;
+  const { meanAbs, rmse, cosine, atolToPass, ...exact } = actual;
+  const {
+    meanAbs: meanExpected,
+    rmse: rmseExpected,
+    cosine: cosineExpected,
+    atolToPass: atolExpected,
+    ...exactExpected
+  } = expected;
   expect(exact).toEqual(exactExpected);
+  // As near as a tolerance can come to an error beside which it is small.
+  expectNear(atolToPass, atolExpected, 2 ** -51 * (actual.maxAbs ?? 0) + Number.MIN_VALUE);
   expectNear(meanAbs, meanExpected);
   expectNear(rmse, rmseExpected);
   if (cosineExpected === null || cosine === null) expect(cosine).toBe(cosineExpected);
   else expect(Math.abs(cosine - cosineExpected)).toBeLessThanOrEqual(1e-9);
 }
 
-function expectNear(actual: number | null, expected: number | null): void {
+function expectNear(actual: number | null, expected: number | null, slack = 0): void {
   if (expected === null || actual === null || expected === Infinity) expect(actual).toBe(expected);
-  else expect(Math.abs(actual - expected)).toBeLessThanOrEqual(1e-12 * expected);
+  else expect(Math.abs(actual - expected)).toBeLessThanOrEqual(1e-12 * expected + slack);
 }
 
 const numericDatatypes = Object.keys(pools) as NumericDatatype[];
@@ -119,10 +135,10 @@ describe.each(kernels)("the %s kernel", (_, kernel) => {
     );
   });
 
-  test.each(numericDatatypes)("measures %s tensors of every length around a block", (datatype) => {
+  test.each(numericDatatypes)("measures %s tensors of every length, and around blocks", (datatype) => {
     const rule: ElementRule = { rule: "numpy", atol: 0.5, rtol: 0.01, equalNan: false };
     const pool = pools[datatype];
-    for (const length of [0, 1, 2, 3, 1023, 1024, 1025, 2048, 2051]) {
+    for (const length of [...Array(71).keys(), 1023, 1024, 1025, 2048, 2051, 8191, 8192, 8193, 16_387]) {
       const primary = Array.from({ length }, (_, i) => pool[(i * 7) % pool.length]!);
       const candidate = Array.from({ length }, (_, i) => pool[(i * i + (i % 3)) % pool.length]!);
       expectSame(
@@ -132,17 +148,20 @@ describe.each(kernels)("the %s kernel", (_, kernel) => {
     }
   });
 
-  test.each(["FP32", "UINT16", "INT64"] as const)("finds the worst of %s in any block", (datatype) => {
-    const zeros = new Array(5000).fill(0);
-    const rising = zeros.map((_, i) => i);
-    const { worst } = kernel(tensor(datatype, zeros), tensor(datatype, rising), {
-      rule: "numpy",
-      atol: 0,
-      rtol: 0,
-      equalNan: false,
-    });
-    expect(worst).toEqual(Array.from({ length: 10 }, (_, i) => ({ index: 4999 - i, absError: 4999 - i })));
-  });
+  test.each(["FP32", "FP64", "UINT16", "INT64"] as const)(
+    "finds the worst of %s in any block",
+    (datatype) => {
+      const zeros = new Array(5000).fill(0);
+      const rising = zeros.map((_, i) => i);
+      const { worst } = kernel(tensor(datatype, zeros), tensor(datatype, rising), {
+        rule: "numpy",
+        atol: 0,
+        rtol: 0,
+        equalNan: false,
+      });
+      expect(worst).toEqual(Array.from({ length: 10 }, (_, i) => ({ index: 4999 - i, absError: 4999 - i })));
+    },
+  );
 
   // NumPy: np.isclose(c, p, rtol, atol); Polygraphy: (|c − p| > atol) & (|c − p| / |p| > rtol).
   test.each([
@@ -193,12 +212,48 @@ describe.each(kernels)("the %s kernel", (_, kernel) => {
       meanAbs: 0.4375,
       rmse: Math.sqrt((0.25 + 1 + 0.0625) / 4),
       cosine: 17.5 / Math.sqrt(21 * 15.3125),
+      histogram: {
+        equal: 1,
+        decades: [
+          { decade: -1, pairs: 2 },
+          { decade: 0, pairs: 1 },
+        ],
+      },
+      // np.max(d - 0.25 * np.abs(p)), rounded up
+      atolToPass: 0.25000000000000006,
       worst: [
         { index: 2, absError: 1 },
         { index: 0, absError: 0.5 },
         { index: 3, absError: 0.25 },
       ],
     });
+  });
+
+  test.each(numericDatatypes)("names the least atol with which %s pass", (datatype) => {
+    fc.assert(
+      fc.property(pairsOf(datatype), rules, (pairs, rule) => {
+        const primary = tensor(
+          datatype,
+          pairs.map(([p]) => p),
+        );
+        const candidate = tensor(
+          datatype,
+          pairs.map(([, c]) => c),
+        );
+        const { atolToPass, maxAbs } = kernel(primary, candidate, rule);
+        fc.pre(atolToPass !== null && atolToPass < Infinity);
+        const finiteMismatchesAt = (atol: number) => {
+          const { mismatches, nonFiniteMismatches } = kernel(primary, candidate, { ...rule, atol });
+          return mismatches - nonFiniteMismatches;
+        };
+        expect(finiteMismatchesAt(atolToPass!)).toBe(0);
+        // Where it is a small part of what is allowed, or subnormal, a little less may be the same after rounding.
+        if (atolToPass! > Math.max(1e-3 * maxAbs!, 1e-300)) {
+          expect(finiteMismatchesAt(atolToPass! * (1 - 1e-12))).toBeGreaterThan(0);
+        }
+      }),
+      { numRuns: 100 },
+    );
   });
 
   test("tells 64-bit integers apart that are the same in float64", () => {
@@ -209,6 +264,11 @@ describe.each(kernels)("the %s kernel", (_, kernel) => {
     expect(measured.maxAbs).toBe(1);
     expect(measured.worst).toEqual([{ index: 0, absError: 1 }]);
   });
+});
+
+test("the binary in use is what assembly/ compiles to", async () => {
+  const script = join(packageRoot, "scripts/build-kernel.mjs");
+  await promisify(execFile)(process.execPath, [script, "--check"], { cwd: packageRoot });
 });
 
 describe("tensors with the same bytes", () => {

@@ -49,6 +49,12 @@ export function measureNaively(
     )
     .slice(0, 10);
 
+  const excesses = finite.map((x) => {
+    const size = Math.abs(Number(x.p));
+    if (rule === "numpy") return errorOf(x) - rtol * size;
+    return errorOf(x) / size > rtol ? errorOf(x) : 0;
+  });
+
   return {
     mismatches: finite.filter(isBad).length + badSpecial.length,
     nonFiniteMismatches: badSpecial.length,
@@ -58,8 +64,30 @@ export function measureNaively(
     maxRel: relatives.length === 0 ? null : max(relatives),
     meanAbs: none ? null : sum(finite.map(errorOf)) / finite.length,
     rmse: none ? null : Math.sqrt(sum(finite.map((x) => errorOf(x) ** 2)) / finite.length),
-    cosine: squares("p") < Infinity && squares("c") < Infinity && Number.isFinite(cosine) ? cosine : null,
+    cosine: [squares("p"), squares("c")].every((sum) => sum >= 2 ** -960 && sum < Infinity) ? cosine : null,
+    histogram: histogramNaively(finite.map(errorOf)),
+    atolToPass: none ? null : max(excesses.filter((x) => x > 0)),
     worst,
+  };
+}
+
+/** Decades begin at powers of ten, less what their mantissas have beyond 20 bits. */
+function histogramNaively(errors: readonly number[]): Measurement["histogram"] {
+  const start = (decade: number) => {
+    const power = 10 ** decade;
+    const unit = 2 ** (Math.floor(Math.log2(power)) - 20);
+    return Math.floor(power / unit) * unit;
+  };
+  const counted = new Map<number, number>();
+  for (const error of errors.filter((x) => x >= 2 ** -1042)) {
+    let decade = 19;
+    while (decade > -20 && error < start(decade)) decade--;
+    counted.set(decade, (counted.get(decade) ?? 0) + 1);
+  }
+  const decades = [...counted].map(([decade, pairs]) => ({ decade, pairs }));
+  return {
+    equal: errors.filter((x) => x < 2 ** -1042).length,
+    decades: decades.sort((a, b) => a.decade - b.decade),
   };
 }
 
