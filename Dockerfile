@@ -12,8 +12,8 @@ COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
 COPY --from=build /app/prisma ./prisma
 COPY --from=build /app/examples/digits ./examples/digits
-RUN mkdir -p /data /models && chown node:node /data /models
+RUN mkdir -p /blobs /data /models && chown node:node /blobs /data /models
 USER node
-VOLUME ["/data"]
+VOLUME ["/data", "/blobs"]
 ENTRYPOINT ["node", "dist/src/cli/main.js"]
 CMD ["--help"]

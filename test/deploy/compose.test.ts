@@ -58,6 +58,17 @@ test("everything it refers to is there", () => {
   }
 });
 
+test("the image makes every folder that a volume of ours is mounted on, for the user it runs as", () => {
+  const dockerfile = readFileSync(join(packageRoot, "Dockerfile"), "utf8");
+  const [, made] = /^RUN mkdir -p (.*) && chown node:node \1$/m.exec(dockerfile)!;
+  const ours = services.filter(([name]) => name !== "postgres" && name !== "redis");
+  const targets = ours.flatMap(([, service]) =>
+    (service.volumes ?? []).map((volume) => volume.split(":")[1]!),
+  );
+  expect(targets.length).toBeGreaterThan(0);
+  for (const target of targets) expect(made!.split(" ")).toContain(target);
+});
+
 test("Redis keeps every job", () => {
   const command: string = compose.services.redis.command.join(" ");
   expect(command).toContain("--maxmemory-policy noeviction");
