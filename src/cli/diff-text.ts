@@ -19,7 +19,10 @@ const worstOutputsMax = 10;
 export function diffText(report: Report): string {
   const shown = firstOutputs(report.outputs, outputsMax);
   const more = report.outputs.length - shown.length;
-  const notes = [...shown.flatMap(outputNotes), ...parameterNotes(report).map((note) => `response: ${note}`)];
+  const notes = [
+    ...shown.flatMap((output) => outputNotes(output, report.rule)),
+    ...parameterNotes(report).map((note) => `response: ${note}`),
+  ];
   const worst = shown.filter(({ result, worst }) => result === "mismatch" && worst.length > 0);
   return [
     `${headline(report)}\n${ruleText(report)}`,

@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { plainKernel } from "../compare/plain-kernel.js";
+import { fastestKernel } from "../compare/fastest-kernel.js";
 import { type Policy, parsePolicy } from "../compare/policy.js";
 import type { Result } from "../compare/types.js";
 import { messageOf, UnderstudyError } from "../errors.js";
@@ -72,7 +72,7 @@ async function diff(left: string, right: string, options: Options): Promise<void
     options.policy === undefined ? policyOf(options) : parsePolicy(await readJsonFile(options.policy));
   const comparison = await compareFiles(left, right, {
     policy,
-    kernel: plainKernel,
+    kernel: fastestKernel,
     limits,
     nowMs: Date.now(),
     output: options.output,

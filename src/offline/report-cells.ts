@@ -46,8 +46,8 @@ export function worstCells({ datatype }: ReportedOutput, worst: WorstElement): s
   ];
 }
 
-/** What else is to be said of an output, in sentences. */
-export function outputNotes(output: ReportedOutput): string[] {
+/** What else is to be said of an output judged by `rule`, in sentences. */
+export function outputNotes(output: ReportedOutput, rule: Report["rule"]): string[] {
   const { decision, ignored, nonFinitePrimary, nonFiniteCandidate, differences = [] } = output;
   const name = printable(output.name);
   const notes: string[] = [];
@@ -63,6 +63,13 @@ export function outputNotes(output: ReportedOutput): string[] {
       `${name} has NaN or Infinity in ${count(nonFinitePrimary)} elements of the primary and ` +
         `${count(nonFiniteCandidate)} of the candidate; the metrics are over the finite pairs`,
     );
+  }
+  if (
+    output.kind === "value" &&
+    typeof output.atolToPass === "number" &&
+    (rule === "numpy" || rule === "polygraphy")
+  ) {
+    notes.push(`${name} would match with an atol of ${output.atolToPass}, the rtol being as it is`);
   }
   return [...notes, ...differences.map((difference) => `${name}: ${differenceText(difference)}`)];
 }

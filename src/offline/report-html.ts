@@ -30,7 +30,7 @@ export function reportHtml(report: Report): string {
   const shown = firstOutputs(report.outputs, outputsMax);
   const more = report.outputs.length - shown.length;
   const worst = shown.filter(({ result, worst }) => result === "mismatch" && worst.length > 0);
-  const notes = shown.flatMap(outputNotes);
+  const notes = shown.flatMap((output) => outputNotes(output, report.rule));
   const title = headline(report);
   return `<!doctype html>
 <html lang="en">

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { plainKernel } from "../../src/compare/plain-kernel.js";
+import { fastestKernel } from "../../src/compare/fastest-kernel.js";
 import { parsePolicy } from "../../src/compare/policy.js";
 import { compareFiles } from "../../src/offline/compare-files.js";
 import { limits } from "../../src/offline/limits.js";
@@ -62,7 +62,7 @@ interface Found {
 async function compare({ left, right, rule, rtol, atol }: Pair): Promise<Found> {
   const policy = parsePolicy({ outputs: { "*": rule === "exact" ? { rule } : { rule, rtol, atol } } });
   const files = { left: join(folder, left), right: join(folder, right) };
-  const options = { policy, kernel: plainKernel, limits, nowMs: 0 };
+  const options = { policy, kernel: fastestKernel, limits, nowMs: 0 };
   const comparison = await compareFiles(files.left, files.right, options);
   const report = plainJson(reportOf(comparison, files, policy.outputs["*"]!)) as { outputs: Found[] };
   return report.outputs[0]!;

@@ -91,6 +91,17 @@ test.each([
   expect(diffText(report([fp32("a", 1)], [fp32("a", 1)], policy))).toContain(words);
 });
 
+test.each(["numpy", "polygraphy"])(
+  "under %s, the tolerance that would have passed is named, and passes",
+  (rule) => {
+    const [primary, candidate] = [fp32("a", 1, 300), fp32("a", 1.1, 300.7)];
+    const text = diffText(report([primary], [candidate], { rule }));
+    const atol = Number(/^a would match with an atol of (\S+), /m.exec(text)?.[1]);
+    expect(report([primary], [candidate], { rule, atol }).result).toBe("match");
+    expect(report([primary], [candidate], { rule, atol: atol * 0.999 }).result).toBe("mismatch");
+  },
+);
+
 test("another datatype and shape are shown side by side; what is ignored says why", () => {
   const [of, differs] = [fp32("a", 1, 2), { ...fp32("a", 1), datatype: "INT32" as const }];
   expect(diffText(report([of], [differs]))).toMatch(/mismatch \(dtype\) +FP32 → INT32 +\[2\] → \[1\]/);
