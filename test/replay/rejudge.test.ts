@@ -132,6 +132,16 @@ describe("another policy on stored pairs", () => {
     const { store } = world;
     const asked = of.candidate.received.length;
     expect(asked).toBe(7);
+    await store.alerts.createRule({
+      name: of.name,
+      deploymentId: of.deployment.id,
+      candidateId: null,
+      threshold: 0.1,
+      windowMs: 60_000,
+      minSamples: 1,
+      webhookUrl: null,
+      enabled: true,
+    });
     // Whatever would be sent now could not be answered either.
     await of.candidate.close();
     const [ledger, summary] = [
@@ -152,6 +162,8 @@ describe("another policy on stored pairs", () => {
 
     expect(await store.ledger.read(of.deployment.id, wholeTime)).toEqual(ledger);
     expect(await seriesOf(of.runId)).toEqual(summary);
+    const watched = (await store.alerts.watches()).filter(({ rule }) => rule.deployment === of.name);
+    expect(watched.map(({ runId }) => runId)).toEqual([of.runId]);
     expect((await store.registry.getDeployment(of.name)).policy.version).toBe(1);
     expect((await store.registry.getCandidate(of.name, "c0")).liveRunId).toBe(of.runId);
     expect(await store.rejudges.progress(run.id)).toMatchObject({
