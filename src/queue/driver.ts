@@ -54,7 +54,8 @@ export function processorOf(
       await take(job);
     } catch (error) {
       if (!(error instanceof TryLater)) throw error;
-      await job.moveToDelayed(Date.now() + error.delayMs, token);
+      // Whole milliseconds: Postgres keeps the moment as a bigint.
+      await job.moveToDelayed(Date.now() + Math.round(error.delayMs), token);
       // BullMQ's word for: leave the job where it was moved to.
       throw new DelayedError();
     }

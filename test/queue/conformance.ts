@@ -134,7 +134,7 @@ export function conformance(name: string, start: () => Promise<Backend>): void {
         [
           handles(job, async (_, { attempt, starts }) => {
             seen.push([attempt, starts]);
-            if (starts <= 3) throw new TryLater(20, "busy");
+            if (starts <= 3) throw new TryLater(20.25, "busy");
             throw new Error("down");
           }),
         ],
