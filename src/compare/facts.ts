@@ -2,6 +2,8 @@ import type { Sample } from "../capture/capture.js";
 import { bucketOf } from "../stats/sketch.js";
 import type { Comparison, OutputComparison } from "./types.js";
 
+const changeCharactersMax = 64;
+
 /** How one capture ended in one run. */
 export type Disposition = "compared" | "candidate_error" | "not_replayed" | "expired" | "dead" | "erased";
 
@@ -53,12 +55,36 @@ export function factsOf(comparison: Comparison | null, context: OutcomeContext):
   return facts;
 }
 
-function outputFacts({ output, result, kind, maxAbs, maxRel }: OutputComparison): Fact[] {
+function outputFacts(comparison: OutputComparison): Fact[] {
+  const { output, result, kind, maxAbs, maxRel } = comparison;
   const facts: Fact[] = [{ series: `output/${output}`, label: result }];
   if (kind !== null) facts.push({ series: `output/${output}`, label: `kind:${kind}` });
   if (maxAbs !== null) facts.push({ series: `abs/${output}`, label: bucketOf(maxAbs), value: maxAbs });
   if (maxRel !== null) facts.push({ series: `rel/${output}`, label: "n", value: maxRel });
+  facts.push(...confusionFacts(comparison));
   return facts;
+}
+
+/**
+ * What turned into what, as `from→to`: one for each kind of change, so that comparisons are counted, not the rows of a
+ * batch; 16 at most. Of outputs that are ignored none, as in `decisions`.
+ */
+function confusionFacts({ output, result, decision }: OutputComparison): Fact[] {
+  if (result === "ignored") return [];
+  const labels = (decision?.changes ?? []).map(({ from, to }) => changeLabel(from, to));
+  return [...new Set(labels)].map((label) => ({ series: `confusion/${output}`, label }));
+}
+
+/** One arrow, 64 characters at most: texts of a model, such as names of classes, must not make labels without bound. */
+function changeLabel(from: string, to: string): string {
+  const [before, after] = [from, to].map((side) => side.replaceAll("→", ">")) as [string, string];
+  const whole = `${before}→${after}`;
+  return whole.length <= changeCharactersMax ? whole : `${shortened(before)}→${shortened(after)}`;
+}
+
+function shortened(side: string): string {
+  const most = Math.floor((changeCharactersMax - 1) / 2);
+  return side.length <= most ? side : `${side.slice(0, most - 1)}…`;
 }
 
 /** Only of pairs in which both answered: the latency of a refused connection would flatter, of a timeout hide its cap. */

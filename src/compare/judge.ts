@@ -41,8 +41,8 @@ export function judge(
 ): Comparison {
   const { kernel = fastestKernel, contentBytesMax = contentBytesMaxDefault } = options;
   if (!primary.ok) {
-    const kind = candidate.ok ? "primary_failed" : "both_failed";
-    return incomparable(kind, primary.message);
+    if (candidate.ok) return incomparable("primary_failed", primary.message);
+    return incomparable("both_failed", bothFailed(primary, candidate));
   }
   if (!candidate.ok) return incomparable(candidate.failure, candidate.message);
   const expected = decode(primary, contentBytesMax);
@@ -65,6 +65,14 @@ function decode(observation: Observation & { ok: true }, bytesMax: number): Deco
     const excerpt = error instanceof ProtocolError && error.excerpt !== "" ? ` (${error.excerpt})` : "";
     return { answer: null, message: messageOf(error) + excerpt };
   }
+}
+
+type Failed = Observation & { ok: false };
+
+/** Names both failures, since they need not be the same; neither can crowd out the other. */
+function bothFailed(primary: Failed, candidate: Failed): string {
+  const told = ({ failure, message }: Failed) => `${failure}: ${message.slice(0, 200)}`;
+  return `primary ${told(primary)}; candidate ${told(candidate)}`;
 }
 
 function incomparable(kind: Comparison["kind"], message: string): Comparison {

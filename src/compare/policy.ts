@@ -37,12 +37,10 @@ const common = {
 
 const counted = { mismatchFraction: fraction.optional(), ...common };
 
+const castForm = `must be true, false, or a list of datatypes (${datatypes.join(", ")})`;
+
 const cast = {
-  cast: z
-    .union([z.boolean(), z.array(z.enum(datatypes)).min(1)], {
-      error: `must be true, false, or a list of datatypes (${datatypes.join(", ")})`,
-    })
-    .optional(),
+  cast: z.union([z.boolean(), z.array(z.enum(datatypes)).min(1, castForm)], { error: castForm }).optional(),
 };
 
 const statistics = ["elementwise", "max", "mean", "median", "quantile"] as const;

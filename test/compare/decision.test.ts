@@ -64,6 +64,24 @@ describe("decide", () => {
     expect(decided.to.split(" ")).toHaveLength(16);
   });
 
+  test("names the most frequent changes first, and counts all rows", () => {
+    const classes = (of: readonly number[]) =>
+      tensor(
+        "UINT8",
+        of.flatMap((one) => [0, 1, 2].map((place) => Number(place === one))),
+        { shape: [of.length, 3] },
+      );
+    const before = Array.from({ length: 5000 }, (_, row) => row % 3);
+    const after = before.map((one, row) => (row === 17 ? 2 - one : one === 1 ? 2 : one));
+    expect(decide(classes(before), classes(after), argmax)).toMatchObject({
+      from: expect.stringMatching(/^1:1 4:1 7:1 10:1 13:1 16:1 17:2 /),
+      changes: [
+        { from: "1", to: "2", count: 1667 },
+        { from: "2", to: "0", count: 1 },
+      ],
+    });
+  });
+
   test("decides from integers and half floats alike", () => {
     expect(decide(tensor("INT64", [-5n, 7n]), tensor("INT64", [9n, 7n]), argmax)?.to).toBe("0");
     expect(decide(tensor("FP16", [0x3c00, 0]), tensor("FP16", [0, 0x3c00]), argmax)?.to).toBe("1");

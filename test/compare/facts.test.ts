@@ -1,8 +1,10 @@
 import { describe, expect, test } from "vitest";
+import type { DecisionPolicy } from "../../src/compare/decision-policy.js";
 import { factsOf, type OutcomeContext } from "../../src/compare/facts.js";
 import { judge } from "../../src/compare/judge.js";
 import type { Policy } from "../../src/compare/policy.js";
 import { bucketOf } from "../../src/stats/sketch.js";
+import type { Tensor } from "../../src/tensor/tensor.js";
 import { answered, failed, tensor } from "./tensors.js";
 
 const policy: Policy = {
@@ -36,6 +38,61 @@ describe("factsOf", () => {
       { series: "latency/primary", label: bucketOf(2), value: 2 },
       { series: "latency/candidate", label: bucketOf(3), value: 3 },
     ]);
+  });
+
+  describe("of changed decisions", () => {
+    const by = (decision: DecisionPolicy, ignore?: { reason: string }): Policy => ({
+      outputs: { "*": { rule: "numpy", atol: 9, rtol: 0, decision, ...(ignore && { ignore }) } },
+    });
+    const confusions = (before: Tensor, after: Tensor, policy: Policy) =>
+      factsOf(judge(answered([before]), answered([after]), policy, 0), context)
+        .filter(({ series }) => series.startsWith("confusion/"))
+        .map(({ series, label }) => [series, label]);
+    const argmax = by({ type: "argmax" });
+    const rows = tensor("FP32", [1, 0, 1, 0, 1, 0, 0, 1], { shape: [4, 2] });
+    const others = tensor("FP32", [0, 1, 0, 1, 1, 0, 1, 0], { shape: [4, 2] });
+
+    test("count comparisons, once for each change", () => {
+      expect(confusions(rows, others, argmax)).toEqual([
+        ["confusion/y", "0→1"],
+        ["confusion/y", "1→0"],
+      ]);
+    });
+
+    test("none without a flip, and none of an output that is ignored", () => {
+      expect(confusions(rows, rows, argmax)).toEqual([]);
+      expect(confusions(rows, others, by({ type: "argmax" }, { reason: "noise" }))).toEqual([]);
+    });
+
+    test("of sets tell what left and what came", () => {
+      const before = tensor("FP32", [9, 8, 7, 0]);
+      const after = tensor("FP32", [9, 8, 0, 7]);
+      expect(confusions(before, after, by({ type: "topk", k: 3 }))).toEqual([["confusion/y", "2→3"]]);
+      expect(confusions(before, after, by({ type: "topk", k: 3, ordered: true }))).toEqual([
+        ["confusion/y", "0>1>2→0>1>3"],
+      ]);
+    });
+
+    test("are short, with one arrow", () => {
+      const classes = (text: string) => tensor("BYTES", [`1:7:${text}`]);
+      const policy = by({ type: "classification", k: 1 });
+      const [[, label]] = confusions(classes("x".repeat(99)), classes("a→b"), policy) as [[string, string]];
+      expect(label).toBe(`7:${"x".repeat(28)}…→7:a>b`);
+      const [[, long]] = confusions(classes("x".repeat(99)), classes("y".repeat(99)), policy) as [
+        [string, string],
+      ];
+      expect(long).toHaveLength(63);
+      expect(long.split("→")).toHaveLength(2);
+    });
+
+    test("are at most 16 kinds", () => {
+      const many = Array.from({ length: 400 }, (_, i) => Number(i % 20 === Math.floor(i / 20)));
+      const shape = [20, 20];
+      const after = Array.from({ length: 400 }, (_, i) => Number((i + 1) % 20 === Math.floor(i / 20)));
+      expect(
+        confusions(tensor("FP32", many, { shape }), tensor("FP32", after, { shape }), argmax),
+      ).toHaveLength(16);
+    });
   });
 
   test("latency of a control is told when there is one", () => {

@@ -49,7 +49,10 @@ describe("parsePolicy", () => {
     [{}, "outputs: "],
     [{ outputs: {}, parameter: "fail" }, "policy: Unrecognized key"],
     [{ outputs: {}, parameters: "warn" }, "parameters: must be report or fail"],
-    [{ outputs: { y: {} } }, 'outputs.y.rule: must have a "rule" of numpy, polygraphy, exact, ulp, cosine, bytes or json'],
+    [
+      { outputs: { y: {} } },
+      'outputs.y.rule: must have a "rule" of numpy, polygraphy, exact, ulp, cosine, bytes or json',
+    ],
     [{ outputs: { y: { rule: "close" } } }, "outputs.y.rule: must have"],
     [{ outputs: { y: { rule: "numpy", atol: -1 } } }, "outputs.y.atol: must be 0 or more"],
     [{ outputs: { y: { rule: "numpy", atol: "1" } } }, "outputs.y.atol: must be a number"],
@@ -73,6 +76,59 @@ describe("parsePolicy", () => {
       { outputs: { y: { rule: "exact", ignore: { reason: "x", until: "tomorrow" } } } },
       "outputs.y.ignore.until: must be a date",
     ],
+    [{ outputs: { y: { rule: "ulp", maxUlps: -1 } } }, "outputs.y.maxUlps: must be 0 or more"],
+    [{ outputs: { y: { rule: "ulp", maxUlps: 2 ** 53 } } }, "outputs.y.maxUlps: "],
+    [{ outputs: { y: { rule: "ulp", atol: 1 } } }, 'outputs.y: Unrecognized key: "atol"'],
+    [{ outputs: { y: { rule: "cosine", minCosine: 1.1 } } }, "outputs.y.minCosine: must be at most 1"],
+    [{ outputs: { y: { rule: "cosine", mismatchFraction: 0 } } }, 'Unrecognized key: "mismatchFraction"'],
+    [
+      { outputs: { y: { rule: "numpy", statistic: "mode" } } },
+      "outputs.y.statistic: must be one of elementwise, max, mean, median, quantile",
+    ],
+    [{ outputs: { y: { rule: "exact", statistic: "mean" } } }, 'Unrecognized key: "statistic"'],
+    [
+      { outputs: { y: { rule: "polygraphy", quantile: 0.9 } } },
+      'outputs.y.quantile: needs "statistic": "quantile"',
+    ],
+    [
+      { outputs: { y: { rule: "numpy", statistic: "mean", quantile: 0.9 } } },
+      'outputs.y.quantile: needs "statistic": "quantile"',
+    ],
+    [
+      { outputs: { y: { rule: "numpy", statistic: "mean", mismatchFraction: 0.1 } } },
+      "outputs.y.mismatchFraction: counts single elements",
+    ],
+    [
+      { outputs: { y: { rule: "numpy", statistic: "quantile", quantile: 1.1 } } },
+      "outputs.y.quantile: must be at most 1",
+    ],
+    [{ outputs: { y: { rule: "exact", cast: [] } } }, "outputs.y.cast: must be true, false, or a list"],
+    [{ outputs: { y: { rule: "exact", cast: ["float16"] } } }, "outputs.y.cast: must be true, false, or"],
+    [{ outputs: { y: { rule: "bytes", cast: true } } }, 'outputs.y: Unrecognized key: "cast"'],
+    [
+      { outputs: { y: { rule: "exact", decision: { type: "boxes", iou: 0 } } } },
+      "outputs.y.decision.iou: must be more than 0",
+    ],
+    [
+      { outputs: { y: { rule: "exact", decision: { type: "boxes", format: "yxyx" } } } },
+      "outputs.y.decision.format: must be xyxy, xywh or cxcywh",
+    ],
+    [
+      { outputs: { y: { rule: "exact", decision: { type: "boxes", scores: 3 } } } },
+      "outputs.y.decision.scores: must be at least 4",
+    ],
+    [
+      { outputs: { y: { rule: "exact", decision: { type: "boxes", scoreMin: 0.5 } } } },
+      'outputs.y.decision.scoreMin: needs "scores"',
+    ],
+    [
+      { outputs: { y: { rule: "exact", decision: { type: "boxes", scores: 4, classes: 4 } } } },
+      "outputs.y.decision.classes: must be another column than scores",
+    ],
+    [
+      { outputs: { y: { rule: "exact", decision: { type: "classification", k: 0 } } } },
+      "outputs.y.decision.k: must be at least 1",
+    ],
   ])("refuses %j, naming the place", (body, message) => {
     expect(messageFor(body)).toContain(message);
   });
@@ -83,6 +139,27 @@ describe("parsePolicy", () => {
     });
     expect(message).toContain("outputs.a.atol");
     expect(message).toContain("outputs.b.rtol");
+  });
+});
+
+describe("defaults", () => {
+  test.each([
+    [{ rule: "numpy" }, { rule: "numpy", atol: 1e-8, rtol: 1e-5 }],
+    [{ rule: "polygraphy" }, { rule: "polygraphy", atol: 1e-5, rtol: 1e-5 }],
+    [{ rule: "ulp" }, { rule: "ulp", maxUlps: 1 }],
+    [{ rule: "cosine" }, { rule: "cosine", minCosine: 0.997 }],
+    [
+      { rule: "exact", decision: { type: "boxes" } },
+      { rule: "exact", decision: { type: "boxes", iou: 0.5, format: "xyxy" } },
+    ],
+    [
+      { rule: "bytes", decision: { type: "classification" } },
+      { rule: "bytes", decision: { type: "classification", k: 1 } },
+    ],
+  ])("%j is %j, and stays so", (given, expected) => {
+    const policy = parsePolicy({ outputs: { y: given } });
+    expect(policy).toEqual({ outputs: { y: expected } });
+    expect(parsePolicy(policy)).toEqual(policy);
   });
 });
 
