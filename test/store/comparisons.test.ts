@@ -112,6 +112,7 @@ test.each<[string, Partial<ComparisonQuery>, number[]]>([
   ["a kind that is a failure", { kind: "timeout" }, [5]],
   ["an output", { output: "b" }, [2, 3]],
   ["an output that mismatches", { output: "b", result: "mismatch" }, [3]],
+  ["an output that matches, where another does not", { output: "b", result: "match" }, [2]],
   ["an output of a kind", { output: "a", kind: "value" }, [2, 4]],
   ["an output nobody has", { output: "a' OR TRUE --" }, []],
   ["a signature", { signature: "s2" }, [3]],
