@@ -5,7 +5,7 @@ import { type Driver, processorOf } from "./driver.js";
 import { createErrorLog } from "./error-log.js";
 
 /** One connection per worker listens for jobs; the others are for queries. */
-const poolMax = 10;
+const poolMax = 11;
 
 /**
  * BullMQ over Postgres, in schema `bullmq`, which it migrates itself. All queues of the process share one pool: a
@@ -23,6 +23,8 @@ export function createPostgresDriver(databaseUrl: string, log: Logger): Driver {
     keepAlive: true,
   });
   pool.on("error", onError);
+  // Every queue and every worker adds one, and there are more than ten of them: no leak.
+  pool.setMaxListeners(0);
   let migrated: Promise<void> | null = null;
 
   async function migrate(): Promise<void> {
