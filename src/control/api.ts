@@ -273,6 +273,20 @@ export const noise = z
   })
   .meta({ id: "Noise" });
 
+export const policyProposal = z
+  .object({
+    run: z.number().int(),
+    measured: z
+      .boolean()
+      .meta({ description: "false: there is no noise to go by; the policy is the one in force" }),
+    policy: policyBody,
+    reasons: z
+      .array(z.string())
+      .meta({ description: "For people: how each tolerance follows from what was measured" }),
+  })
+  .meta({ id: "PolicyProposal" });
+export type PolicyProposal = z.infer<typeof policyProposal>;
+
 export const summary = z
   .object({
     run: z.number().int(),
@@ -670,6 +684,7 @@ const runNumber = wholeNumber(1, 999_999_999).optional();
 export const rangeQuery = z.strictObject(rangeFields);
 export const pageQuery = z.strictObject(pageFields);
 export const summaryQuery = z.strictObject({ run: runNumber, ...rangeFields });
+export const runQuery = z.strictObject({ run: runNumber });
 export const signaturesQuery = z.strictObject({ run: runNumber, ...pageFields });
 export const comparisonsQuery = z.strictObject({
   run: runNumber,

@@ -14,6 +14,7 @@ import { alertRoutes } from "./routes/alerts.js";
 import { candidateRoutes } from "./routes/candidates.js";
 import { comparisonRoutes } from "./routes/comparisons.js";
 import { deploymentRoutes } from "./routes/deployments.js";
+import { proposalRoutes } from "./routes/proposals.js";
 import { runRoutes } from "./routes/runs.js";
 import { signatureRoutes } from "./routes/signatures.js";
 
@@ -28,6 +29,7 @@ export function apiRoutes(context: ControlContext): Route[] {
     ...runRoutes(context),
     ...comparisonRoutes(context),
     ...signatureRoutes(context),
+    ...proposalRoutes(context),
     ...alertRoutes(context),
   ];
 }

@@ -1,6 +1,9 @@
+import { z } from "zod";
 import { parseNoiseName } from "../compare/noise.js";
+import type { OutputNoise } from "../compare/noise-summary.js";
 import { quantile } from "../stats/sketch.js";
 import type { SeriesCounts } from "../store/types.js";
+import { type Datatype, datatypes } from "../tensor/tensor.js";
 import type { Summary } from "./api.js";
 
 type Noise = NonNullable<Summary["noise"]>;
@@ -12,13 +15,51 @@ export function noiseOf(series: ReadonlyMap<string, SeriesCounts>): Noise | null
   const counts = series.get("noise")?.counts;
   if (counts === undefined) return null;
   const count = (label: string) => counts.get(label) ?? 0;
-  const names = [...series.keys()].filter((key) => key.startsWith(prefix)).sort();
   return {
     samples: count("match") + count("mismatch"),
     mismatches: count("mismatch"),
     errors: count("error"),
-    outputs: names.map((key) => outputNoise(key.slice(prefix.length), series)),
+    outputs: namesIn(series).map((name) => outputNoise(name, series)),
   };
+}
+
+/** `NAME@[shape]` of all outputs, in order. */
+function namesIn(series: ReadonlyMap<string, SeriesCounts>): string[] {
+  return [...series.keys()]
+    .filter((key) => key.startsWith(prefix))
+    .map((key) => key.slice(prefix.length))
+    .sort();
+}
+
+/** The same in full, as tolerances are made from. */
+export function noiseSketches(
+  series: ReadonlyMap<string, SeriesCounts>,
+  datatypeOf: ReadonlyMap<string, Datatype>,
+): OutputNoise[] {
+  return namesIn(series).map((text) => {
+    const { name, shape } = parseNoiseName(text);
+    const { counts, max } = series.get(prefix + text)!;
+    return {
+      output: name,
+      datatype: datatypeOf.get(name) ?? null,
+      shape,
+      abs: counts,
+      maxAbs: max,
+      maxRel: series.get(`noise-rel/${text}`)?.max ?? null,
+    };
+  });
+}
+
+const described = z.object({
+  outputs: z.array(z.object({ name: z.string(), datatype: z.enum(datatypes).nullable().catch(null) })),
+});
+
+/** Of a model's outputs, as its endpoint describes them; empty where it does not. */
+export function datatypesOf(metadata: unknown): Map<string, Datatype> {
+  const { data } = described.safeParse(metadata);
+  return new Map(
+    (data?.outputs ?? []).flatMap(({ name, datatype }) => (datatype === null ? [] : [[name, datatype]])),
+  );
 }
 
 function outputNoise(text: string, series: ReadonlyMap<string, SeriesCounts>): Noise["outputs"][number] {
