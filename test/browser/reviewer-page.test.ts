@@ -154,6 +154,32 @@ describe.skipIf(!hasBrowser())("the reviewer page over the demo", () => {
       .toEqual(first);
   });
 
+  test("a candidate: the control's noise, decisions that changed, groups and what is said of them", async () => {
+    await page.goto(tablePath);
+    const outputs = page.getByRole("region", { name: "Outputs" }).locator("tbody tr");
+    // The demo's control is its primary: it never differs from itself.
+    await page.getByText("The noise floor is 0").waitFor();
+    expect(await outputs.first().locator("td:nth-child(9)").innerText()).toBe("0");
+    const changes = page.getByRole("region", { name: "Changed decisions" }).locator("tbody tr");
+    expect(await changes.first().innerText()).toMatch(/^logits\s+\d\s+\d\s+[\d,]+$/);
+
+    const group = page.getByRole("region", { name: "Signatures" }).locator("tbody tr").first();
+    const id = await group.locator("th").innerText();
+    await group.getByText("new", { exact: true }).waitFor();
+    await choice(page, `What ${id} is`).selectOption("accepted for a week");
+    await group.getByText("accepted", { exact: true }).waitFor();
+    await shoot("candidate");
+    await page.reload();
+    await group.getByText("accepted", { exact: true }).waitFor();
+    await group.locator("th a").click();
+    await expect.poll(() => search(page)).toEqual({ signature: id });
+    await expect
+      .poll(async () => new Set(await rows(page).locator("td:last-child").allInnerTexts()))
+      .toEqual(new Set([id]));
+    await group.locator("td a").first().click();
+    await page.getByRole("heading", { level: 1, name: /says|differ/ }).waitFor();
+  });
+
   test("one comparison: the sentence, the digit, both answers, the elements that differ most", async () => {
     const { items } = await product.api<ComparisonPage>(
       "/deployments/digits/candidates/regressed/comparisons?result=mismatch&sort=-maxAbs&limit=100",

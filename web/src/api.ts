@@ -14,10 +14,20 @@ export class ApiProblem extends Error {
   }
 }
 
-async function get<T>(apiPath: string, signal: AbortSignal): Promise<T> {
+const get = <T>(apiPath: string, signal: AbortSignal): Promise<T> => call(apiPath, { signal });
+
+/** Changes what a path of the API stands for; returns what it is then. */
+export const patch = <T>(apiPath: string, body: unknown): Promise<T> =>
+  call(apiPath, {
+    method: "PATCH",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
+
+async function call<T>(apiPath: string, request: RequestInit): Promise<T> {
   let response: Response;
   try {
-    response = await fetch(`/api/v1${apiPath}`, { signal });
+    response = await fetch(`/api/v1${apiPath}`, request);
   } catch {
     throw new ApiProblem(
       { detail: "The control plane does not answer.", hint: "Is `understudy control` running?" },

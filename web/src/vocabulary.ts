@@ -1,4 +1,5 @@
 import type { DropReason, NotEligibleReason } from "../../src/capture/capture.js";
+import type { SignatureState } from "../../src/compare/signature-state.js";
 import type { DifferenceKind, IncomparableKind, Result } from "../../src/compare/types.js";
 import type { FailureKind } from "../../src/upstream/observation.js";
 
@@ -36,6 +37,14 @@ export const incomparableMeanings: Record<IncomparableKind, string> = {
   both_failed: "the primary and the candidate both failed",
   primary_failed: "the primary failed and the candidate answered",
   primary_undecodable: "the primary's answer cannot be decoded",
+};
+
+export const signatureStateMeanings: Record<SignatureState, string> = {
+  new: "Nobody has said yet what it is",
+  known: "Somebody knows of it",
+  accepted: "Somebody accepts it, for the time that is shown",
+  fixed: "It is gone, although by now it should have appeared",
+  regressed: "It was fixed, and is back",
 };
 
 export const notEligibleMeanings: Record<NotEligibleReason, string> = {

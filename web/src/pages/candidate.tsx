@@ -5,8 +5,10 @@ import { PageHead } from "../parts/page";
 import { SendRequest } from "../parts/send-request";
 import { Answer } from "../parts/state";
 import { Badge, Moment, Name } from "../parts/words";
+import { Confusion } from "./candidate/confusion";
 import { Divergences } from "./candidate/divergences";
 import { OutputsTable } from "./candidate/outputs-table";
+import { Signatures } from "./candidate/signatures";
 import { SummaryHead } from "./candidate/summary-head";
 
 /** One candidate: what its comparisons came to, and the table of its divergences. */
@@ -38,7 +40,9 @@ export function CandidatePage() {
             ) : (
               <>
                 <SummaryHead summary={data} />
-                {data.outputs.length > 0 && <OutputsTable outputs={data.outputs} />}
+                {data.outputs.length > 0 && <OutputsTable summary={data} />}
+                <Confusion outputs={data.outputs} />
+                <Signatures base={base} run={data.run} />
                 <Divergences key={`${base} ${data.run}`} base={base} summary={data} />
               </>
             )}

@@ -29,14 +29,17 @@ const tones: Record<string, string> = {
   balanced: "good",
   resolved: "good",
   delivered: "good",
+  fixed: "good",
   mismatch: "bad",
   fail: "bad",
   firing: "bad",
   dead: "bad",
   unbalanced: "bad",
+  regressed: "bad",
   incomparable: "warn",
   inconclusive: "warn",
   pending: "warn",
+  new: "warn",
 };
 
 /** A word of a closed set, in the colour of what it means. */

@@ -4,9 +4,11 @@ import { count, float, percent, words } from "../../format";
 import { TableScroll } from "../../parts/page";
 import { Code } from "../../parts/words";
 import { useFilters } from "./filters";
+import { Noise } from "./noise";
 
 /** Per output: how often and how far it differed. Its kinds lead to their divergences. */
-export function OutputsTable({ outputs }: { outputs: Summary["outputs"] }) {
+export function OutputsTable({ summary }: { summary: Summary }) {
+  const { outputs, noise } = summary;
   const { linkTo } = useFilters();
   return (
     <section>
@@ -31,12 +33,19 @@ export function OutputsTable({ outputs }: { outputs: Summary["outputs"] }) {
               <th rowSpan={2} className="number">
                 max relative
               </th>
+              <th colSpan={2} className="group">
+                noise
+              </th>
               <th rowSpan={2}>kinds</th>
             </tr>
             <tr>
               <th className="number">p50</th>
               <th className="number">p99</th>
               <th className="number">max</th>
+              <th className="number">floor</th>
+              <th className="number" title="Comparisons whose largest error is above the noise floor">
+                above
+              </th>
             </tr>
           </thead>
           <tbody>
@@ -54,6 +63,8 @@ export function OutputsTable({ outputs }: { outputs: Summary["outputs"] }) {
                 <td className="number">{float(output.p99Abs)}</td>
                 <td className="number">{float(output.maxAbs)}</td>
                 <td className="number">{float(output.maxRel)}</td>
+                <td className="number">{float(floorOf(noise, output.name))}</td>
+                <td className="number">{count(output.aboveNoise)}</td>
                 <td>
                   {Object.entries(output.kinds).map(([kind, times]) => (
                     <Link
@@ -71,6 +82,15 @@ export function OutputsTable({ outputs }: { outputs: Summary["outputs"] }) {
           </tbody>
         </table>
       </TableScroll>
+      <Noise noise={noise} />
     </section>
   );
+}
+
+/** The largest that the control made, over all shapes. */
+function floorOf(noise: Summary["noise"], output: string): number | null {
+  const floors = (noise?.outputs ?? []).flatMap(({ name, maxAbs }) =>
+    name === output && maxAbs !== null ? [Number(maxAbs)] : [],
+  );
+  return floors.length === 0 ? null : Math.max(...floors);
 }
