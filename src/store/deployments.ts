@@ -6,7 +6,7 @@ import type { PrismaClient } from "./client.js";
 import { Prisma } from "./generated/client.js";
 import type { Registry } from "./groups.js";
 import { nextPolicyVersion, policyColumns } from "./policies.js";
-import { lockDeployment, openLiveRun } from "./runs.js";
+import { lockDeployment, openLiveRun, type Transaction } from "./runs.js";
 import { jsonInput } from "./sql.js";
 import type { Deployment, Policy } from "./types.js";
 
@@ -24,6 +24,7 @@ export function noDeployment(name: string): UnderstudyError {
 type Deployments = Pick<
   Registry,
   | "createDeployment"
+  | "refuseTaken"
   | "updateDeployment"
   | "getDeployment"
   | "listDeployments"
@@ -34,8 +35,10 @@ type Deployments = Pick<
 export function createDeployments(prisma: PrismaClient): Deployments {
   return {
     async createDeployment({ name, primary, control, policy, ...settings }) {
-      try {
-        const row = await prisma.deployment.create({
+      const row = await prisma.$transaction(async (tx) => {
+        await lockNames(tx);
+        await refuseTaken(tx, name, primary.model);
+        return tx.deployment.create({
           data: {
             name,
             primary: jsonInput(primary),
@@ -45,31 +48,33 @@ export function createDeployments(prisma: PrismaClient): Deployments {
           },
           include: withPolicy,
         });
-        return toDeployment(row);
-      } catch (error) {
-        if (!hasCode(error, "P2002")) throw error;
-        throw new UnderstudyError("conflict", `A deployment named ${JSON.stringify(name)} exists already.`, {
-          hint: "Change it with PATCH, or choose another name.",
-          cause: error,
-        });
-      }
+      });
+      return toDeployment(row);
     },
+
+    refuseTaken: (name, model) => refuseTaken(prisma, name, model),
 
     async updateDeployment(name, { primary, control, ...settings }) {
       try {
-        const row = await prisma.deployment.update({
-          where: { name },
-          data: {
-            primary: primary && jsonInput(primary),
-            control: control === undefined ? undefined : controlColumn(control),
-            ...settings,
-            revision: { increment: 1 },
-          },
-          include: withPolicy,
+        const row = await prisma.$transaction(async (tx) => {
+          if (primary) {
+            await lockNames(tx);
+            await refuseTakenModel(tx, name, primary.model);
+          }
+          return tx.deployment.update({
+            where: { name },
+            data: {
+              primary: primary && jsonInput(primary),
+              control: control === undefined ? undefined : controlColumn(control),
+              ...settings,
+              revision: { increment: 1 },
+            },
+            include: withPolicy,
+          });
         });
         return toDeployment(row);
       } catch (error) {
-        if (hasCode(error, "P2025")) throw noDeployment(name);
+        if (isMissing(error)) throw noDeployment(name);
         throw error;
       }
     },
@@ -122,9 +127,44 @@ export function createDeployments(prisma: PrismaClient): Deployments {
   };
 }
 
-/** Prisma's codes: P2002 a unique value exists already, P2025 the row to change does not exist. */
-function hasCode(error: unknown, code: "P2002" | "P2025"): boolean {
-  return error instanceof Prisma.PrismaClientKnownRequestError && error.code === code;
+/** Until the transaction ends, no other takes a name or a primary's model. */
+async function lockNames(tx: Transaction): Promise<void> {
+  await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtext('understudy'), hashtext('deployments'))`;
+}
+
+async function refuseTaken(tx: Transaction, name: string, model: string): Promise<void> {
+  if ((await tx.deployment.count({ where: { name } })) > 0) {
+    throw new UnderstudyError("conflict", `A deployment named ${JSON.stringify(name)} exists already.`, {
+      hint:
+        "Choose another name; or keep it: `understudy status` shows it, `understudy candidate` adds a candidate " +
+        "to it, and PATCH /api/v1/deployments/NAME changes it.",
+    });
+  }
+  await refuseTakenModel(tx, name, model);
+}
+
+/** Gateways tell deployments apart by the model in the path: of two with one model, the second would get nothing. */
+async function refuseTakenModel(tx: Transaction, name: string, model: string): Promise<void> {
+  const other = await tx.deployment.findFirst({
+    where: { primary: { path: ["model"], equals: model }, name: { not: name } },
+    orderBy: { id: "asc" },
+  });
+  if (!other) return;
+  const [quotedModel, quotedName] = [model, other.name].map((word) => JSON.stringify(word));
+  throw new UnderstudyError(
+    "conflict",
+    `The model ${quotedModel} is the primary of the deployment ${quotedName} already.`,
+    {
+      hint:
+        "Gateways tell deployments apart by the model in the path. Add candidates to that deployment, or give the " +
+        "primary a model name of its own.",
+    },
+  );
+}
+
+/** Prisma's code for: the row to change does not exist. */
+function isMissing(error: unknown): boolean {
+  return error instanceof Prisma.PrismaClientKnownRequestError && error.code === "P2025";
 }
 
 function controlColumn(control: Endpoint | null) {

@@ -21,6 +21,8 @@ import type {
 /** Deployments, candidates, policies and the runs they open. Throws `not_found` and `conflict`. */
 export interface Registry {
   createDeployment(deployment: NewDeployment): Promise<Deployment>;
+  /** Throws `conflict` when another deployment has this name, or a primary of this model. */
+  refuseTaken(name: string, model: string): Promise<void>;
   updateDeployment(name: string, change: DeploymentChange): Promise<Deployment>;
   getDeployment(name: string): Promise<Deployment>;
   /** All, by name. */

@@ -28,7 +28,7 @@ test("a deployment is registered, listed page by page, shown and changed", async
   expect(Math.abs(created.body.createdAt - Date.now())).toBeLessThan(60_000);
 
   for (const name of names) {
-    const body = { name, primary: { url: primary.url, model: "digits" } };
+    const body = { name, primary: { url: primary.url } };
     expect((await control.call("POST", "/deployments", { body })).status).toBe(201);
   }
   const seen: string[] = [];
@@ -59,7 +59,7 @@ test("a deployment is registered, listed page by page, shown and changed", async
 });
 
 test("a policy is filled in, versioned, and opens new runs", async () => {
-  const body = { name: "policed", primary: { url: primary.url, model: "digits" } };
+  const body = { name: "policed", primary: { url: primary.url } };
   await control.call("POST", "/deployments", { body });
   const candidate = { name: "next", url: primary.url, model: "digits" };
   const before = await control.call("POST", "/deployments/policed/candidates", { body: candidate });
@@ -81,7 +81,7 @@ test("a policy is filled in, versioned, and opens new runs", async () => {
 describe("what is wrong is named, and nothing is half registered", () => {
   const deployment = (over: object) => ({
     name: "wrong",
-    primary: { url: primary.url, model: "digits" },
+    primary: { url: primary.url },
     ...over,
   });
   test.each<[string, () => unknown, number, string, string[]]>([
@@ -159,7 +159,7 @@ describe("what is wrong is named, and nothing is half registered", () => {
     ],
     [
       "an unknown model",
-      () => deployment({ primary: { url: primary.url, model: "other" } }),
+      () => deployment({ primary: { url: primary.url, model: "unknown" } }),
       422,
       "endpoint_not_v2",
       [],
@@ -203,10 +203,33 @@ describe("what is wrong is named, and nothing is half registered", () => {
     expect([large.status, large.body.code]).toEqual([413, "invalid_request"]);
   });
 
-  test("a name that is taken", async () => {
-    const body = { name: "taken", primary: { url: primary.url, model: "digits" } };
-    await control.call("POST", "/deployments", { body });
-    const again = await control.call("POST", "/deployments", { body });
-    expect([again.status, again.body.code]).toEqual([409, "conflict"]);
+  test("a name that is taken, and the model of another's primary: without asking the endpoint", async () => {
+    const taken = { name: "taken", primary: { url: primary.url } };
+    expect((await control.call("POST", "/deployments", { body: taken })).status).toBe(201);
+    for (const [name, model] of [
+      ["taken", "free"],
+      ["free", "taken"],
+    ]) {
+      const body = { name, primary: { url: "http://127.0.0.1:9", model } };
+      const again = await control.call("POST", "/deployments", { body });
+      expect([again.status, again.body.code]).toEqual([409, "conflict"]);
+      expect(again.body.detail).toContain('"taken"');
+    }
+  });
+
+  test("two deployments cannot come to one model, at the same moment or by a change", async () => {
+    const made = await Promise.all(
+      ["left", "right"].map((name) =>
+        control.call("POST", "/deployments", {
+          body: { name, primary: { url: primary.url, model: "contested" } },
+        }),
+      ),
+    );
+    expect(made.map(({ status }) => status).sort()).toEqual([201, 409]);
+    await control.call("POST", "/deployments", { body: { name: "mover", primary: { url: primary.url } } });
+    const move = (model: string) =>
+      control.call("PATCH", "/deployments/mover", { body: { primary: { url: primary.url, model } } });
+    expect((await move("contested")).status).toBe(409);
+    expect((await move("mover")).status).toBe(200);
   });
 });

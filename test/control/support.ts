@@ -88,16 +88,16 @@ export async function call(
   };
 }
 
-/** A V2 server with one model, as far as registration looks at it. */
-export async function openModelServer(
-  model = "digits",
-): Promise<{ url: string; asked: string[]; close(): Promise<void> }> {
+/** A V2 server with every model but `unknown`, as far as registration looks at it. */
+export async function openModelServer(): Promise<{ url: string; asked: string[]; close(): Promise<void> }> {
   const asked: string[] = [];
   const server = createServer((request, response) => {
     asked.push(`${request.headers.authorization ?? "-"} ${request.url}`);
-    const known = new RegExp(`^/v2(/models/${model}(/versions/1)?(/ready)?)?$`).exec(request.url ?? "");
+    const known = /^\/v2(?:\/models\/(?!unknown\b)([^/]+)(\/versions\/1)?(\/ready)?)?$/.exec(
+      request.url ?? "",
+    );
     response.writeHead(known ? 200 : 404, { "content-type": "application/json" });
-    const metadata = { name: model, versions: ["1"], platform: "test", inputs: [], outputs: [] };
+    const metadata = { name: known?.[1], versions: ["1"], platform: "test", inputs: [], outputs: [] };
     response.end(JSON.stringify(known ? metadata : { error: "unknown model" }));
   });
   return { url: await listening(server), asked, close: () => closed(server) };

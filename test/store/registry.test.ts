@@ -48,7 +48,7 @@ describe("deployments", () => {
     expect((await registry.gatewayConfig()).deployments).toContainEqual({
       id,
       name: "served",
-      primary: endpoint(),
+      primary: endpoint({ model: "served" }),
       sampleRate: 0.1,
       captureEnabled: true,
     });

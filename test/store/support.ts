@@ -53,7 +53,7 @@ export function endpoint(over: Partial<Endpoint> = {}): Endpoint {
 export function newDeployment(over: Partial<NewDeployment> = {}): NewDeployment {
   return {
     name: "digits",
-    primary: endpoint(),
+    primary: endpoint({ model: over.name ?? "digits" }),
     control: null,
     sampleRate: 1,
     captureEnabled: true,

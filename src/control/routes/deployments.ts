@@ -37,6 +37,8 @@ export function deploymentRoutes(context: ControlContext): Route[] {
       response: deployment,
       problems: [403, 409, 422],
       handle: async ({ body }) => {
+        // Before anyone is asked over the network; the store looks again, under its lock.
+        await registry.refuseTaken(body.name, body.primary.model ?? body.name);
         const primary = await checkedEndpoint(context, body.primary, body.name);
         const control = body.control ? await checkedEndpoint(context, body.control, primary.model) : null;
         const created = await registry.createDeployment({
@@ -66,7 +68,7 @@ export function deploymentRoutes(context: ControlContext): Route[] {
       summary: "Change a deployment; absent fields stay",
       body: deploymentUpdate,
       response: deployment,
-      problems: [403, 404, 422],
+      problems: [403, 404, 409, 422],
       handle: async ({ params, body }) => {
         const { name, primary: before } = await registry.getDeployment(params.deployment);
         const { primary, control, ...rest } = body;
