@@ -1,8 +1,9 @@
 import type { Tensor } from "../tensor/tensor.js";
 import { typedView } from "../tensor/view.js";
-import { decadeOf } from "./decades.js";
+import { decadeOf, decadeStarts } from "./decades.js";
 import type { ElementRule, Measurement } from "./kernel.js";
 import { measurementOf, newTotals, type Totals } from "./totals.js";
+import { offerWorst } from "./worst.js";
 
 /**
  * Measures INT64 or UINT64 tensors, as plainKernel does for narrower types. Differences are exact, whatever the
@@ -10,7 +11,7 @@ import { measurementOf, newTotals, type Totals } from "./totals.js";
  * BigInt, and neither do different ones up to 2^52.
  */
 export function measureIntegers64(primary: Tensor, candidate: Tensor, rule: ElementRule): Measurement {
-  const totals = newTotals();
+  const totals = newTotals(new Float64Array(decadeStarts.length));
   const p = halvesOf(primary);
   const c = halvesOf(candidate);
   for (let i = 0; i < p.low.length; i += 2) {
@@ -83,5 +84,5 @@ function addError(
   const beyond = rule === "polygraphy" ? (relative > rtol ? raised : 0) : raised - rtol * size;
   if (beyond > totals.excess) totals.excess = beyond;
   totals.decades[decadeOf(error, 20)]!++;
-  if (error > totals.worst.floor) totals.worst.offer(index, error);
+  if (error > totals.worst.floor) offerWorst(totals.worst, index, error);
 }

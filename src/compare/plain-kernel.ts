@@ -1,10 +1,11 @@
 import { elementCount } from "../tensor/dtype.js";
 import type { Tensor } from "../tensor/tensor.js";
-import { decadeOf } from "./decades.js";
+import { decadeOf, decadeStarts } from "./decades.js";
 import { measureIntegers64 } from "./integers64.js";
 import type { ElementRule, Kernel, Measurement } from "./kernel.js";
 import { addNonFinite, measurementOf, newTotals, type Totals } from "./totals.js";
 import { createWidener, type WidenableDatatype } from "./widen.js";
+import { offerWorst } from "./worst.js";
 
 /** Two blocks of float64 that stay in the first-level cache together. */
 const blockElements = 1024;
@@ -39,7 +40,7 @@ function measureWidened(
   const count = elementCount(primary.shape);
   const p = createWidener(primary, Math.min(count, blockElements));
   const c = createWidener(candidate, Math.min(count, blockElements));
-  const totals = newTotals();
+  const totals = newTotals(new Float64Array(decadeStarts.length));
   for (let from = 0; from < count; from += blockElements) {
     const to = Math.min(count, from + blockElements);
     p.load(from, to);
@@ -93,7 +94,7 @@ function addBlock(
     decade = decadeOf(error, decade);
     if (decade >= 0) decades[decade]!++;
     if (error > floor) {
-      worst.offer(first + i, error);
+      offerWorst(worst, first + i, error);
       floor = worst.floor;
     }
   }

@@ -1,6 +1,6 @@
-import { decadeStarts, histogramOf } from "./decades.js";
+import { histogramOf } from "./decades.js";
 import { type ElementRule, type Measurement, nonFiniteMismatch } from "./kernel.js";
-import { createWorstList, type WorstList } from "./worst.js";
+import { newWorstList, offerWorst, type WorstList } from "./worst.js";
 
 /** The running sums of a pass. p and c are the elements of a finite pair. */
 export interface Totals {
@@ -28,7 +28,8 @@ export interface Totals {
   worst: WorstList;
 }
 
-export function newTotals(): Totals {
+/** @param decades zeros to count in, or what a kernel counts in by itself; as many as `decadeStarts` */
+export function newTotals(decades: Float64Array): Totals {
   return {
     pairs: 0,
     mismatches: 0,
@@ -43,8 +44,8 @@ export function newTotals(): Totals {
     primarySquares: 0,
     candidateSquares: 0,
     excess: 0,
-    decades: new Float64Array(decadeStarts.length),
-    worst: createWorstList(),
+    decades,
+    worst: newWorstList(),
   };
 }
 
@@ -61,7 +62,7 @@ export function addNonFinite(
   if (!nonFiniteMismatch(primary, candidate, rule)) return;
   totals.mismatches++;
   totals.nonFiniteMismatches++;
-  totals.worst.offer(index, Math.abs(candidate - primary));
+  offerWorst(totals.worst, index, Math.abs(candidate - primary));
 }
 
 /** The metrics that the sums make. */
@@ -82,7 +83,7 @@ export function measurementOf(totals: Totals, rule: ElementRule): Measurement {
       isPrecise(primarySquares) && isPrecise(candidateSquares) ? Math.max(-1, Math.min(1, cosine)) : null,
     histogram: histogramOf(totals.decades, pairs),
     atolToPass: pairs > 0 ? atolToPass(totals.excess, rule) : null,
-    worst: totals.worst.toArray(),
+    worst: totals.worst.elements,
   };
 }
 

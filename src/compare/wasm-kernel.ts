@@ -5,6 +5,7 @@ import { kernelBinary } from "./generated/kernel-binary.js";
 import { type ElementRule, type Kernel, type Measurement, worstMax } from "./kernel.js";
 import { plainKernel } from "./plain-kernel.js";
 import { addNonFinite, measurementOf, newTotals, type Totals } from "./totals.js";
+import { offerWorst } from "./worst.js";
 
 // Declared in TypeScript's DOM library only.
 declare const WebAssembly: {
@@ -65,6 +66,7 @@ export function createWasmKernel(): Kernel | null {
   const primaryAt = wasm.primary.value;
   const candidateAt = wasm.candidate.value;
   const specials = new Float64Array(buffer, wasm.specials.value, 3 * chunkPairs);
+  const decades = new Float64Array(buffer, wasm.decadeCounts.value, decadeStarts.length);
   const readTotals = totalsReader(wasm);
 
   return (primary: Tensor, candidate: Tensor, rule: ElementRule): Measurement => {
@@ -72,7 +74,7 @@ export function createWasmKernel(): Kernel | null {
     if (add === undefined) return plainKernel(primary, candidate, rule);
     const count = elementCount(primary.shape);
     const size = elementBytes(primary.datatype)!;
-    const totals = newTotals();
+    const totals = newTotals(decades);
     wasm.begin(rule.rule === "polygraphy", rule.atol, rule.rtol);
     for (let first = 0; first < count; first += chunkPairs) {
       const end = Math.min(count, first + chunkPairs);
@@ -99,7 +101,6 @@ function writeDecades(belowDecades: Int32Array): void {
 function totalsReader(wasm: KernelExports): (totals: Totals) => void {
   const { buffer } = wasm.memory;
   const sums = new Float64Array(buffer, wasm.totals.value, 8);
-  const decades = new Float64Array(buffer, wasm.decadeCounts.value, decadeStarts.length);
   const worstErrors = new Float64Array(buffer, wasm.worstErrors.value, worstMax);
   const worstIndices = new Float64Array(buffer, wasm.worstIndices.value, worstMax);
   return (totals) => {
@@ -112,8 +113,8 @@ function totalsReader(wasm: KernelExports): (totals: Totals) => void {
     totals.candidateSquares = sums[6]!;
     totals.excess = sums[7]!;
     totals.maxAbs = worstErrors[0]!;
-    totals.decades.set(decades);
-    for (let i = 0; i < worstMax && worstErrors[i]! > 0; i++)
-      totals.worst.offer(worstIndices[i]!, worstErrors[i]!);
+    for (let i = 0; i < worstMax && worstErrors[i]! > 0; i++) {
+      offerWorst(totals.worst, worstIndices[i]!, worstErrors[i]!);
+    }
   };
 }

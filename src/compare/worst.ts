@@ -1,34 +1,30 @@
 import { type WorstAt, worstMax } from "./kernel.js";
 
-/** Collects the worst elements of a pass. */
+/** The worst elements of a pass so far. */
 export interface WorstList {
-  /** Errors up to this, of elements further on, cannot enter the list any more. */
-  readonly floor: number;
-  offer(index: number, absError: number): void;
   /** Worst first; among equals, lowest index first. */
-  toArray(): WorstAt[];
+  readonly elements: WorstAt[];
+  /** Errors up to this, of elements further on, cannot enter the list any more. */
+  floor: number;
 }
 
-export function createWorstList(): WorstList {
-  const list: WorstAt[] = [];
-  let floor = 0;
-  return {
-    get floor() {
-      return floor;
-    },
-    offer(index, absError) {
-      const element = { index, absError };
-      let at = list.length;
-      while (at > 0 && isWorse(element, list[at - 1]!)) at--;
-      if (at === worstMax) return;
-      list.splice(at, 0, element);
-      if (list.length > worstMax) list.pop();
-      if (list.length < worstMax) return;
-      const last = list[worstMax - 1]!.absError;
-      floor = Number.isNaN(last) ? Infinity : last;
-    },
-    toArray: () => list,
-  };
+export function newWorstList(): WorstList {
+  return { elements: [], floor: 0 };
+}
+
+/** Puts an element where it belongs in the list, if it does. */
+export function offerWorst(list: WorstList, index: number, absError: number): void {
+  const { elements } = list;
+  const element = { index, absError };
+  let at = elements.length;
+  while (at > 0 && isWorse(element, elements[at - 1]!)) at--;
+  if (at === worstMax) return;
+  if (at === elements.length) elements.push(element);
+  else elements.splice(at, 0, element);
+  if (elements.length > worstMax) elements.pop();
+  if (elements.length < worstMax) return;
+  const last = elements[worstMax - 1]!.absError;
+  list.floor = Number.isNaN(last) ? Infinity : last;
 }
 
 function isWorse(a: WorstAt, b: WorstAt): boolean {

@@ -1,0 +1,45 @@
+import type { Bench, BenchContext } from "./bench.js";
+
+/** `npm run bench -- NAME [--json]`. The last line on stdout is the result; with --json it is the only one. */
+const benches: Record<string, () => Promise<{ bench: Bench }>> = {
+  kernel: () => import("./kernel.js"),
+};
+
+const [name = "", ...flags] = process.argv.slice(2);
+const load = Object.hasOwn(benches, name) ? benches[name] : undefined;
+if (load === undefined || flags.some((flag) => flag !== "--json")) {
+  process.stderr.write(
+    `usage: npm run bench -- NAME [--json]\nbenchmarks: ${Object.keys(benches).join(" ")}\n`,
+  );
+  process.exit(2);
+}
+
+const closers: (() => unknown)[] = [];
+async function close(): Promise<void> {
+  for (let closer = closers.pop(); closer; closer = closers.pop()) await closer();
+}
+const context: BenchContext = {
+  say: (line) => (flags.includes("--json") ? process.stderr : process.stdout).write(`${line}\n`),
+  onEnd: (closer) => closers.push(closer),
+};
+for (const [signal, code] of [
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+] as const) {
+  process.once(signal, () => void close().finally(() => process.exit(code)));
+}
+
+const { bench } = await load();
+try {
+  const { ratios, missing } = await bench(context);
+  process.stdout.write(`${JSON.stringify({ bench: name, ratios: rounded(ratios), missing })}\n`);
+} finally {
+  await close();
+}
+
+/** Three digits: what is beyond them is noise. */
+function rounded(ratios: Record<string, number>): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(ratios).map(([key, ratio]) => [key, Number(ratio.toPrecision(3))]),
+  );
+}
