@@ -10,10 +10,10 @@ import type { Provider } from "./provider.js";
  * @throws UnderstudyError as `loadModel`
  */
 export async function describeOnnxModel(
-  deps: ModelSource & { config: Pick<Config, "modelsDir">; log: Logger; require?: Provider },
+  deps: ModelSource & { config: Pick<Config, "modelsDir" | "environment">; log: Logger; require?: Provider },
 ): Promise<ModelDescription> {
   const { config, log, require, ...source } = deps;
-  const { inference } = await loadModel(source, { modelsDir: config.modelsDir, required: require, log });
+  const { inference } = await loadModel(source, { config, required: require, log });
   await inference.close();
   return inference.description;
 }

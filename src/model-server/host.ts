@@ -3,6 +3,7 @@ import type { Logger } from "../log.js";
 import { supervise } from "../process/supervise.js";
 import type { Endpoint } from "../upstream/endpoint.js";
 import { describeOnnxModel } from "./describe-model.js";
+import { modelEnvironment } from "./environment.js";
 import { findModelFile, hashOfFile } from "./model-file.js";
 
 /** An ONNX file that a model server of its own serves. */
@@ -32,9 +33,10 @@ export async function hostOnnxModel(deps: {
   const path = await findModelFile(config.modelsDir, deps.path);
   const sha256 = deps.sha256 ?? (await hashOfFile(path));
   const settings = {
-    ...config.environment,
+    ...modelEnvironment(config.environment),
     UNDERSTUDY_MODELS_DIR: config.modelsDir,
-    UNDERSTUDY_HOST: config.host,
+    // Only this process's replays ask it.
+    UNDERSTUDY_HOST: "127.0.0.1",
   };
   const server = await supervise(
     ["model-server", "--model", `${name}=${path},sha256=${sha256}`],

@@ -22,10 +22,12 @@ const inferenceMain = join(packageRoot, "dist/src/model-server/inference-main.js
 /**
  * Starts an inference process and loads a model in it; the load may take as long as an engine's build takes.
  *
+ * @param environment of the new process: nothing that a model file must not learn
  * @throws UnderstudyError `model_invalid`, `provider_unavailable`; `child_failed` when the process dies of the load
  */
 export async function startInference(
   load: Omit<Extract<InferenceAsk, { kind: "load" }>, "kind">,
+  environment: NodeJS.ProcessEnv,
 ): Promise<Inference> {
   // The path is there for whoever looks at the list of processes.
   const child = fork(inferenceMain, [load.path], {
@@ -33,6 +35,7 @@ export async function startInference(
     serialization: "advanced",
     stdio: ["ignore", "ignore", "inherit", "ipc"],
     execArgv: [],
+    env: environment,
   });
   const exited = new Promise<string>((resolve) => {
     child.once("exit", (code, signal) => resolve(signal ?? `exit code ${code}`));

@@ -1,5 +1,7 @@
+import type { Config } from "../config.js";
 import { UnderstudyError } from "../errors.js";
 import type { Logger } from "../log.js";
+import { modelEnvironment } from "./environment.js";
 import type { Inference } from "./inference.js";
 import { startInference } from "./inference.js";
 import { findModelFile } from "./model-file.js";
@@ -34,9 +36,9 @@ const intraOpThreads = 1;
  */
 export async function loadModel(
   source: ModelSource,
-  deps: { modelsDir: string; required?: Provider; log: Logger },
+  deps: { config: Pick<Config, "modelsDir" | "environment">; required?: Provider; log: Logger },
 ): Promise<LoadedModel> {
-  const { modelsDir, required, log } = deps;
+  const { config, required, log } = deps;
   const { name, device, sha256 } = source;
   if (device && required && device !== required) {
     throw new UnderstudyError("usage", `Model ${name} is to run on ${device}, but ${required} is required.`, {
@@ -44,19 +46,19 @@ export async function loadModel(
     });
   }
   const wanted = device ?? required;
-  const path = await findModelFile(modelsDir, source.path);
+  const path = await findModelFile(config.modelsDir, source.path);
   const load = { path, intraOpThreads };
-  const inference = await startInference({
-    ...load,
-    sha256: sha256?.toLowerCase() ?? null,
-    providers: wanted ? [wanted] : providers,
-  });
+  const environment = modelEnvironment(config.environment);
+  const inference = await startInference(
+    { ...load, sha256: sha256?.toLowerCase() ?? null, providers: wanted ? [wanted] : providers },
+    environment,
+  );
   const { provider, passedOver, sha256: found } = inference.description;
   log.info({ model: name, path, sha256: found, provider, passedOver }, "model loaded");
   return {
     name,
     inference,
     // What was promised once stays: the same file on the same provider.
-    restart: () => startInference({ ...load, sha256: found, providers: [provider] }),
+    restart: () => startInference({ ...load, sha256: found, providers: [provider] }, environment),
   };
 }
