@@ -1,6 +1,6 @@
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { collectDefaultMetrics, Registry } from "prom-client";
+import { listen } from "./process/listen.js";
 
 export { Counter, Gauge, Histogram, Registry } from "prom-client";
 
@@ -19,7 +19,10 @@ export function createMetrics(): Registry {
   return registry;
 }
 
-/** Serves `/metrics` on a port of its own, for processes that have no other HTTP port. `port` 0: any free one. */
+/**
+ * Serves `/metrics` on a port of its own, for processes that have no other HTTP port. `port` 0: any free one.
+ * @throws UnderstudyError `port_in_use`
+ */
 export async function serveMetrics(
   registry: Registry,
   host: string,
@@ -33,12 +36,9 @@ export async function serveMetrics(
     const body = await registry.metrics();
     response.writeHead(200, { "content-type": registry.contentType }).end(body);
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, host, resolve);
-  });
+  const bound = await listen(server, { host, port, what: "metrics", setting: "UNDERSTUDY_METRICS_PORT" });
   return {
-    port: (server.address() as AddressInfo).port,
+    port: bound,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

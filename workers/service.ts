@@ -5,6 +5,7 @@ import type { BlobStore } from "../src/blobs/blobs.js";
 import type { Config } from "../src/config.js";
 import type { Logger } from "../src/log.js";
 import { createMetrics, serveMetrics } from "../src/metrics.js";
+import { urlOf } from "../src/process/address.js";
 import type { Service } from "../src/process/service.js";
 import type { Queues } from "../src/queue/backend.js";
 import { rejudgeJob, replayJob } from "../src/queue/jobs.js";
@@ -72,7 +73,7 @@ export async function startWorkers(context: {
     await queues.work("maintenance", maintenanceHandlers({ store, queues, blobs, log }), { concurrency: 3 });
     const schedules = await keepSchedules(queues, log);
     opened.unshift(async () => schedules.stop());
-    return { ready: { metrics: `http://${config.host}:${metrics.port}/metrics` }, close };
+    return { ready: { metrics: `${urlOf(config.host, metrics.port)}/metrics` }, close };
   } catch (error) {
     await close();
     throw error;

@@ -1,9 +1,8 @@
 import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
-import { isIPv6 } from "node:net";
-import { UnderstudyError } from "../errors.js";
 import { createMetrics } from "../metrics.js";
 import { webRoot } from "../paths.js";
+import { urlOf } from "../process/address.js";
+import { listen } from "../process/listen.js";
 import type { Service } from "../process/service.js";
 import { createApp } from "./app.js";
 import type { ControlContext } from "./context.js";
@@ -23,27 +22,13 @@ export async function startControl(context: ControlContext): Promise<Service> {
   const server = createServer(createApp(context, metrics, webRoot));
   // Behind a proxy or a browser, connections are kept for longer than Node's five seconds.
   server.keepAliveTimeout = 65_000;
-  const port = await listen(server, config.host, config.controlPort);
-  const host = isIPv6(config.host) ? `[${config.host}]` : config.host;
-  return { ready: { url: `http://${host}:${port}`, port }, close: () => close(server) };
-}
-
-function listen(server: Server, host: string, port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once("error", (error: NodeJS.ErrnoException) => {
-      if (error.code !== "EADDRINUSE") {
-        reject(error);
-        return;
-      }
-      reject(
-        new UnderstudyError("port_in_use", `Port ${port} on ${host} is in use`, {
-          hint: "Set UNDERSTUDY_CONTROL_PORT to another port, or to 0 for any free one.",
-          cause: error,
-        }),
-      );
-    });
-    server.listen(port, host, () => resolve((server.address() as AddressInfo).port));
+  const port = await listen(server, {
+    host: config.host,
+    port: config.controlPort,
+    what: "control plane",
+    setting: "UNDERSTUDY_CONTROL_PORT",
   });
+  return { ready: { url: urlOf(config.host, port), port }, close: () => close(server) };
 }
 
 function close(server: Server): Promise<void> {

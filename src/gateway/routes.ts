@@ -44,8 +44,9 @@ export function buildRoutes(deps: {
       account: deployment && { tally, deployment },
     });
   }
-  const onlyUrl = urls.size === 1 ? [...urls][0] : undefined;
-  const fallbackUrl = defaultPrimary ?? onlyUrl;
+  // The first registered: what it passed through does not end when others are added.
+  const [firstUrl] = urls;
+  const fallbackUrl = defaultPrimary ?? firstUrl;
   if (defaultPrimary !== undefined) urls.add(defaultPrimary);
   primaries.keepOnly(urls);
   return { byModel, fallback: fallbackUrl === undefined ? null : primaries.at(fallbackUrl) };

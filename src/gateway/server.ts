@@ -92,7 +92,7 @@ function originForm(target: string): string | null {
 
 function noPrimary(model: string | null): string {
   return model === null
-    ? "no default primary is set, and the deployments have more than one: name a model in the path"
+    ? "no deployment is known, and no default primary is set"
     : `no deployment serves the model '${model}', and no default primary is set`;
 }
 

@@ -2,10 +2,12 @@ import type { Config } from "../config.js";
 import { messageOf } from "../errors.js";
 import type { Logger } from "../log.js";
 import { serveMetrics } from "../metrics.js";
+import { urlOf } from "../process/address.js";
+import { listen } from "../process/listen.js";
 import type { Service } from "../process/service.js";
 import type { GatewayConfig } from "../store/types.js";
 import { type CaptureLink, startCaptureLink } from "./capture-link.js";
-import { drainConnections, listen } from "./listen.js";
+import { drainConnections } from "./drain.js";
 import { createGatewayMetrics } from "./metrics.js";
 import { createPrimaries } from "./primaries.js";
 import { buildRoutes } from "./routes.js";
@@ -69,6 +71,12 @@ export async function startGateway(deps: { config: Config; log: Logger }): Promi
   });
   link = linked;
   route();
+  if (state.routes === null) {
+    log.error(
+      "serving nobody yet: no deployments are known, for Postgres does not answer and there is no copy from before; " +
+        "check DATABASE_URL, or set UNDERSTUDY_DEFAULT_PRIMARY to serve without it",
+    );
+  }
 
   const budget = { bodyBytesMax: config.bodyBytesMax, heldBytesMax: config.bufferBytes, heldBytes: 0 };
   const server = createGatewayServer({ state, budget, otherStats, random: Math.random });
@@ -80,16 +88,20 @@ export async function startGateway(deps: { config: Config; log: Logger }): Promi
       nameOf,
     });
     const metrics = await serveMetrics(registry, config.host, config.metricsPort);
-    const port = await listen(server, config.host, config.gatewayPort).catch(async (error) => {
+    const port = await listen(server, {
+      host: config.host,
+      port: config.gatewayPort,
+      what: "gateway",
+      setting: "UNDERSTUDY_GATEWAY_PORT",
+    }).catch(async (error) => {
       await metrics.close();
       throw error;
     });
-    const host = config.host.includes(":") ? `[${config.host}]` : config.host;
     return {
       ready: {
-        url: `http://${host}:${port}`,
+        url: urlOf(config.host, port),
         port,
-        metrics: `http://${host}:${metrics.port}/metrics`,
+        metrics: `${urlOf(config.host, metrics.port)}/metrics`,
       },
       async close() {
         state.closing = true;

@@ -1,9 +1,11 @@
 import type { Config } from "../config.js";
 import { UnderstudyError } from "../errors.js";
 import type { Logger } from "../log.js";
+import { urlOf } from "../process/address.js";
+import { listen } from "../process/listen.js";
 import type { Service } from "../process/service.js";
+import { drain } from "./drain.js";
 import { createModelHttpServer } from "./http-server.js";
-import { drain, listen } from "./listen.js";
 import { loadModel, type ModelSource } from "./load-model.js";
 import { createModelMetrics } from "./model-metrics.js";
 import type { Provider } from "./provider.js";
@@ -31,13 +33,15 @@ export async function startModelServer(deps: {
   try {
     for (const source of deps.models) {
       if (models.has(source.name)) throw new UnderstudyError("usage", `Two models are named ${source.name}.`);
-      const loaded = await loadModel(source, { modelsDir: config.modelsDir, required: deps.require, log });
+      const loaded = await loadModel(source, { config, required: deps.require, log });
       models.set(source.name, serveModel({ ...loaded, log }));
     }
     const server = createModelHttpServer({ models, metrics: createModelMetrics(models), log });
-    const ready = await listen(server, config.host, port);
+    const { host } = config;
+    const setting = "UNDERSTUDY_MODEL_SERVER_PORT";
+    const bound = await listen(server, { host, port, what: "model server", setting });
     return {
-      ready,
+      ready: { url: urlOf(host, bound), port: bound },
       async close() {
         await drain(server);
         await closeModels();

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { drainConnections, listen } from "../../src/gateway/listen.js";
+import { drainConnections } from "../../src/gateway/drain.js";
 import { createPrimaries } from "../../src/gateway/primaries.js";
 import { createGatewayServer } from "../../src/gateway/server.js";
 import { createRouteStats } from "../../src/gateway/stats.js";
+import { listen } from "../../src/process/listen.js";
 import { echoModel, startUpstream, type TestUpstream } from "./upstream.js";
 import { openRaw, send } from "./wire.js";
 
@@ -24,7 +25,7 @@ beforeAll(async () => {
     random: Math.random,
     patience: { headersMs: 300, requestMs: 300, checkMs: 50 },
   });
-  port = await listen(server, "127.0.0.1", 0);
+  port = await listen(server, { host: "127.0.0.1", port: 0, what: "test", setting: "none" });
 });
 afterAll(async () => {
   await drainConnections(server, 100);

@@ -2,11 +2,13 @@ import { copyFile, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { drain } from "../../src/model-server/drain.js";
 import { createModelHttpServer } from "../../src/model-server/http-server.js";
-import { drain, listen } from "../../src/model-server/listen.js";
 import { loadModel } from "../../src/model-server/load-model.js";
 import { createModelMetrics } from "../../src/model-server/model-metrics.js";
 import { serveModel } from "../../src/model-server/served-model.js";
+import { urlOf } from "../../src/process/address.js";
+import { listen } from "../../src/process/listen.js";
 import { eventually } from "../support/product.js";
 import { digitsDir, errorOf, post, silent } from "./server.js";
 
@@ -17,7 +19,8 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-const load = () => loadModel({ name: "m", path: "m.onnx" }, { modelsDir: folder, log: silent });
+const load = () =>
+  loadModel({ name: "m", path: "m.onnx" }, { config: { modelsDir: folder, environment: {} }, log: silent });
 const zeros = {
   inputs: [{ name: "image", datatype: "FP32", shape: [1, 1, 8, 8], data: new Array(64).fill(0) }],
 };
@@ -33,7 +36,8 @@ test("while its process is away a model is not ready, and says so; restarts are 
   const model = serveModel({ ...loaded, restart, log: silent });
   const models = new Map([["m", model]]);
   const server = createModelHttpServer({ models, metrics: createModelMetrics(models), log: silent });
-  const { url } = await listen(server, "127.0.0.1", 0);
+  const port = await listen(server, { host: "127.0.0.1", port: 0, what: "test", setting: "none" });
+  const url = urlOf("127.0.0.1", port);
   const statuses = async () => {
     const live = await fetch(`${url}/v2/health/live`);
     const ready = await fetch(`${url}/v2/health/ready`);
