@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdir, open, readFile, realpath } from "node:fs/promises";
+import { once } from "node:events";
+import { open, readFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -7,6 +8,7 @@ import { Client, escapeIdentifier } from "pg";
 import { messageOf, UnderstudyError } from "../errors.js";
 import type { Logger } from "../log.js";
 import { processIdentity } from "../process/identity.js";
+import { makeDataFolder } from "../process/make-folder.js";
 import { commandOf, findPostgres, type PostgresBinaries, postgresEnvironment } from "./postgres-binaries.js";
 import { embeddedUser, preparePostgresFolder } from "./postgres-folder.js";
 import { clearLeftover, ownerSetting, stopServer } from "./postgres-leftover.js";
@@ -15,6 +17,11 @@ const database = "understudy";
 /** After a crash there can be much to recover. */
 const startDeadlineMs = 120_000;
 const startsMax = 5;
+/** How long a server that ended by itself is left before it is started again; twice as long each time. */
+const restartMs = { first: 300, most: 5_000 };
+
+/** Starts the server once more, on the same port. */
+type Again = (ending: AbortSignal) => Promise<ChildProcess>;
 
 export interface EmbeddedPostgres {
   readonly url: string;
@@ -25,31 +32,41 @@ export interface EmbeddedPostgres {
 /**
  * Starts a Postgres of our own, whose data stays in `<dataDir>/postgres`, on a free port of 127.0.0.1. It runs in a
  * session of its own, so that Ctrl-C does not reach it before its clients have closed. A server that a killed process
- * left behind is stopped first.
+ * left behind is stopped first. One that ends by itself is started again on the same port.
  *
+ * @param options.ending gives up while it is starting; it is stopped then
  * @throws UnderstudyError `config_invalid` when the folder cannot be made; `conflict` when another process uses the folder; `child_failed` when it cannot run here.
  */
 export async function startEmbeddedPostgres(options: {
   dataDir: string;
   log: Logger;
+  ending?: AbortSignal;
 }): Promise<EmbeddedPostgres> {
-  const { log } = options;
-  const dataDir = await makeFolder(options.dataDir);
+  const { log, ending } = options;
+  const dataDir = await makeDataFolder(options.dataDir);
   const folder = join(dataDir, "postgres");
   const data = join(folder, "data");
   await clearLeftover(data, log);
   const binaries = await findPostgres(dataDir);
+  ending?.throwIfAborted();
   const password = await preparePostgresFolder(folder, binaries);
 
   for (let starts = 1; ; starts++) {
+    ending?.throwIfAborted();
     const port = await freePort();
     const urlOf = (name: string) => `postgresql://${embeddedUser}:${password}@127.0.0.1:${port}/${name}`;
     const logFile = join(folder, "postgres.log");
     const server = await spawnServer(binaries, data, port, logFile);
-    const fault = await ready(server, urlOf("postgres"));
+    const fault = await ready(server, urlOf("postgres"), ending);
     if (fault === null) {
       log.info({ postgresPid: server.pid, port, log: logFile }, "embedded Postgres started");
-      return { url: urlOf(database), close: keep(server, log) };
+      const again: Again = async (closing) => {
+        const next = await spawnServer(binaries, data, port, logFile);
+        const fault = await ready(next, urlOf("postgres"), closing);
+        if (fault !== null) throw new UnderstudyError("child_failed", `${fault}; see ${logFile}`);
+        return next;
+      };
+      return { url: urlOf(database), close: keep(server, again, log) };
     }
     const said = (await readFile(logFile, "utf8").catch(() => "")).trim().split("\n").slice(-5).join("\n");
     // Another process took the port, or was faster to start on this folder, or a killed server's children linger.
@@ -63,23 +80,6 @@ export async function startEmbeddedPostgres(options: {
     }
     await clearLeftover(data, log);
     await sleep(300 * starts);
-  }
-}
-
-/** Its path without links: by it a server that was left behind is recognised. */
-async function makeFolder(path: string): Promise<string> {
-  try {
-    await mkdir(path, { recursive: true });
-    return await realpath(path);
-  } catch (error) {
-    throw new UnderstudyError(
-      "config_invalid",
-      `The data folder ${path} cannot be made: ${messageOf(error)}`,
-      {
-        hint: "Set UNDERSTUDY_DATA_DIR to a folder that you may write to.",
-        cause: error,
-      },
-    );
   }
 }
 
@@ -127,10 +127,19 @@ async function spawnServer(
   }
 }
 
-/** Waits until the server takes connections and has the database. Null, or why it does not. */
-async function ready(server: ChildProcess, adminUrl: string): Promise<string | null> {
+/**
+ * Waits until the server takes connections and has the database. Null, or why it does not.
+ * @throws the signal's reason when that aborts; the server is stopped then
+ */
+async function ready(
+  server: ChildProcess,
+  adminUrl: string,
+  ending: AbortSignal | undefined,
+): Promise<string | null> {
   const deadline = Date.now() + startDeadlineMs;
   for (;;) {
+    if (ending?.aborted && server.pid !== undefined) await stopServer(server.pid);
+    ending?.throwIfAborted();
     const client = new Client({ connectionString: adminUrl, connectionTimeoutMillis: 5_000 });
     client.on("error", () => {});
     try {
@@ -153,18 +162,42 @@ async function ready(server: ChildProcess, adminUrl: string): Promise<string | n
   }
 }
 
-/** Watches over a running server; returns what stops it. */
-function keep(server: ChildProcess, log: Logger): () => Promise<void> {
-  const died = (code: number | null, signal: NodeJS.Signals | null) =>
-    log.error({ code, signal }, "the embedded Postgres ended by itself");
+/** Starts a server that ended by itself again, and again; returns what stops it. */
+function keep(first: ChildProcess, again: Again, log: Logger): () => Promise<void> {
+  const closing = new AbortController();
+  const { signal } = closing;
+  let server = first;
   // For an end of this process that skips closing.
   const lastResort = () => server.kill("SIGINT");
-  server.once("exit", died);
   process.once("exit", lastResort);
+
+  async function watch(): Promise<void> {
+    for (let waitMs = restartMs.first; ; waitMs = Math.min(waitMs * 2, restartMs.most)) {
+      if (server.exitCode === null && server.signalCode === null) {
+        await once(server, "exit", { signal });
+        waitMs = restartMs.first;
+      }
+      const { exitCode: code, signalCode } = server;
+      log.error({ code, signal: signalCode, restartInMs: waitMs }, "the embedded Postgres ended by itself");
+      // Whoever forgets to close it must still be able to end.
+      await sleep(waitMs, undefined, { signal, ref: false });
+      const started = await again(signal).catch((error: unknown) => {
+        if (!signal.aborted) log.error({ error: messageOf(error) }, "it did not start again");
+        return null;
+      });
+      if (started === null) continue;
+      server = started;
+      log.info({ postgresPid: server.pid }, "the embedded Postgres runs again");
+    }
+  }
+  const watched = watch().catch((error: unknown) => {
+    if (!signal.aborted) log.error({ error: messageOf(error) }, "the embedded Postgres is no longer watched");
+  });
   return async () => {
-    server.removeListener("exit", died);
+    closing.abort();
+    await watched;
     process.removeListener("exit", lastResort);
-    await stopServer(server.pid!);
+    if (server.exitCode === null && server.signalCode === null) await stopServer(server.pid!);
   };
 }
 

@@ -245,6 +245,6 @@ describe.runIf(isRoot)("as root", () => {
     cleanUp.push(() => rm(roots, { recursive: true }));
     await chmod(roots, 0o755);
     const { message: refusal } = await startOwner(roots, nobody);
-    expect(refusal).toMatchObject({ code: "child_failed", hint: expect.stringContaining("belongs to you") });
+    expect(refusal).toMatchObject({ code: "config_invalid", hint: expect.stringContaining("belongs to you") });
   });
 });
