@@ -17,7 +17,6 @@ export function demoTrafficCommand(): Command {
       const traffic = await startDemoTraffic({
         gatewayUrl: options.gateway,
         ratePerSecond: options.rate,
-        host: config.host,
         webhookPort: options.webhookPort,
         log,
       });

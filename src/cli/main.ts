@@ -2,6 +2,7 @@
 import { Command, CommanderError } from "commander";
 import { messageOf, UnderstudyError } from "../errors.js";
 import { packageVersion } from "../paths.js";
+import { endWithParent } from "../process/service.js";
 
 /** Commands by name. Each is loaded only when it is wanted: most need neither the database nor the model runtime. */
 const commands: Record<string, () => Promise<Command>> = {
@@ -51,6 +52,7 @@ function report(error: unknown): number {
   return 2;
 }
 
+endWithParent();
 try {
   await main(process.argv);
 } catch (error) {

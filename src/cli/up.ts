@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import { loadConfig } from "../config.js";
 import { createLogger } from "../log.js";
-import { serve } from "../process/service.js";
+import { serveFrom } from "../process/service.js";
 import { startStack } from "../up/stack.js";
 
 /** `understudy up`: every process in one terminal, on the embedded default unless told otherwise. */
@@ -20,9 +20,12 @@ Ctrl-C ends everything.`,
     .action(async (options: { demo?: boolean }) => {
       const config = loadConfig();
       const log = createLogger(config, "up");
-      const stack = await startStack({ config, log, demo: options.demo === true });
-      process.stdout.write(`ready gateway=${stack.ready.gateway} control=${stack.ready.control}\n`);
+      const start = async (ending: AbortSignal) => {
+        const stack = await startStack({ config, log, demo: options.demo === true, ending });
+        process.stdout.write(`ready gateway=${stack.ready.gateway} control=${stack.ready.control}\n`);
+        return stack;
+      };
       // Its children have six seconds each, side by side; the database is closed after them.
-      await serve(stack, log, { deadlineMs: 9_800 });
+      await serveFrom(start, log, { deadlineMs: 9_800 });
     });
 }

@@ -14,26 +14,25 @@ export interface Child {
 
 /**
  * Starts `understudy ARGS…` as a child process and waits until it announces itself (see `serve`). The child ends by
- * itself when this process dies. Its stderr is this process's stderr; its stdout is not used.
+ * itself when this process dies. Its stderr is this process's stderr, so what it says last is seen by whoever sees this
+ * process's; its stdout is not used.
  *
- * @throws UnderstudyError `child_failed` when it ends, or says nothing for `readyMs`, before it is ready.
+ * @param options.signal stops it while it is starting
+ * @throws UnderstudyError `child_failed` when it ends, or says nothing for `readyMs`, before it is ready; the signal's
+ *   reason when that aborts. It is gone then.
  */
 export async function startChild(
   args: readonly string[],
-  options: { env?: NodeJS.ProcessEnv; readyMs?: number } = {},
+  options: { env?: NodeJS.ProcessEnv; readyMs?: number; signal?: AbortSignal } = {},
 ): Promise<Child> {
-  const { env, readyMs = 60_000 } = options;
+  const { env, readyMs = 60_000, signal } = options;
+  signal?.throwIfAborted();
   const child = fork(cliMain, args, {
-    stdio: ["ignore", "ignore", "pipe", "ipc"],
+    stdio: ["ignore", "ignore", "inherit", "ipc"],
     // A process group of its own: Ctrl-C in a terminal reaches only the top, which then closes its children in order.
     detached: true,
     ...(env ? { env } : {}),
     execArgv: [],
-  });
-  let lastWords = "";
-  child.stderr!.on("data", (chunk: Buffer) => {
-    lastWords = (lastWords + chunk.toString()).slice(-2_000);
-    process.stderr.write(chunk);
   });
   const exited = new Promise<number | NodeJS.Signals>((resolve) => {
     child.once("exit", (code, signal) => resolve(code ?? signal ?? 0));
@@ -48,9 +47,12 @@ export async function startChild(
   };
 
   let timer: NodeJS.Timeout | undefined;
+  let abandon = () => {};
   const announced = new Promise<Child["ready"]>((resolve, reject) => {
     child.once("message", (message: { ready: Child["ready"] }) => resolve(message.ready));
     child.once("error", reject);
+    abandon = () => reject(signal?.reason);
+    signal?.addEventListener("abort", abandon);
     timer = setTimeout(
       () =>
         reject(
@@ -61,7 +63,6 @@ export async function startChild(
     void exited.then((code) =>
       reject(
         new UnderstudyError("child_failed", `understudy ${args[0]} ended before it was ready (${code})`, {
-          hint: lastWords.trim() === "" ? undefined : lastWords.trim(),
           details: { exit: code },
         }),
       ),
@@ -74,5 +75,6 @@ export async function startChild(
     throw error;
   } finally {
     clearTimeout(timer);
+    signal?.removeEventListener("abort", abandon);
   }
 }

@@ -6,7 +6,8 @@ import { type Child, startChild } from "./child.js";
 export interface Supervised {
   /** What the first start announced. */
   readonly ready: Child["ready"];
-  stop(): Promise<void>;
+  /** SIGTERM, then SIGKILL after `graceMs`; also while it is being started again. */
+  stop(graceMs?: number): Promise<void>;
 }
 
 const backoffMs = { first: 500, most: 15_000 };
@@ -18,24 +19,26 @@ const healthyMs = 30_000;
  *
  * @param environmentOf settings of the next start; told what the first start announced, so that a free port that was
  *   once found stays the same
- * @throws UnderstudyError `child_failed` when the first start fails
+ * @param signal stops the first start
+ * @throws UnderstudyError `child_failed` when the first start fails; the signal's reason when that aborts
  */
 export async function supervise(
   args: readonly string[],
   environmentOf: (before: Child["ready"] | null) => NodeJS.ProcessEnv,
   log: Logger,
+  signal?: AbortSignal,
 ): Promise<Supervised> {
-  let closing = false;
+  const closing = new AbortController();
   let waitMs = backoffMs.first;
   let wake: () => void = () => {};
-  let child = await startChild(args, { env: environmentOf(null) });
+  let child = await startChild(args, { env: environmentOf(null), signal });
   const { ready } = child;
 
   async function keep(): Promise<void> {
     while (true) {
       const startedAt = Date.now();
       const exit = await child.exited;
-      if (closing) return;
+      if (closing.signal.aborted) return;
       if (Date.now() - startedAt > healthyMs) waitMs = backoffMs.first;
       do {
         log.warn({ child: args[0], exit, restartInMs: waitMs }, "child ended, starting it again");
@@ -46,7 +49,7 @@ export async function supervise(
             resolve();
           };
         });
-        if (closing) return;
+        if (closing.signal.aborted) return;
         waitMs = Math.min(waitMs * 2, backoffMs.most);
       } while (!(await restart()));
     }
@@ -54,22 +57,22 @@ export async function supervise(
 
   async function restart(): Promise<boolean> {
     try {
-      child = await startChild(args, { env: environmentOf(ready) });
+      child = await startChild(args, { env: environmentOf(ready), signal: closing.signal });
     } catch (error) {
+      if (closing.signal.aborted) return true;
       log.error({ child: args[0], error: messageOf(error) }, "restart failed");
       return false;
     }
-    if (closing) await child.stop();
     return true;
   }
 
   const kept = keep();
   return {
     ready,
-    async stop() {
-      closing = true;
+    async stop(graceMs) {
+      closing.abort();
       wake();
-      await child.stop();
+      await child.stop(graceMs);
       await kept;
     },
   };

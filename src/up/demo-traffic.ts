@@ -87,7 +87,7 @@ async function sendDigits(
 }
 
 /** Shows, on stderr and at `GET /`, the webhooks that arrive. */
-async function receiveWebhooks(host: string, port: number): Promise<() => Promise<void>> {
+async function receiveWebhooks(port: number): Promise<() => Promise<void>> {
   const shown = 100;
   const received: unknown[] = [];
   const server = createServer(async (request, response) => {
@@ -107,7 +107,7 @@ async function receiveWebhooks(host: string, port: number): Promise<() => Promis
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
-    server.listen(port, host, resolve);
+    server.listen(port, "127.0.0.1", resolve);
   });
   return () =>
     new Promise((resolve) => {
@@ -120,14 +120,13 @@ async function receiveWebhooks(host: string, port: number): Promise<() => Promis
 export async function startDemoTraffic(deps: {
   gatewayUrl: string;
   ratePerSecond: number;
-  host: string;
   webhookPort: number;
   log: Logger;
 }): Promise<Service> {
-  const stopReceiving = await receiveWebhooks(deps.host, deps.webhookPort);
+  const stopReceiving = await receiveWebhooks(deps.webhookPort);
   const stopSending = await sendDigits(deps.gatewayUrl, deps.ratePerSecond, deps.log);
   return {
-    ready: { webhook: `http://${deps.host}:${deps.webhookPort}/` },
+    ready: { webhook: `http://127.0.0.1:${deps.webhookPort}/` },
     async close() {
       await stopSending();
       await stopReceiving();

@@ -27,11 +27,12 @@ export async function startDemoModels(
   config: Config,
   settings: NodeJS.ProcessEnv,
   log: Logger,
+  ending: AbortSignal,
 ): Promise<DemoParts> {
-  const webhookPort = await freePort(config.host);
+  const webhookPort = await freePort("127.0.0.1");
   const demoSettings = {
     UNDERSTUDY_MODELS_DIR: digitsDir,
-    UNDERSTUDY_WEBHOOK_ALLOW: [...config.webhookAllow, `${config.host}:${webhookPort}`].join(","),
+    UNDERSTUDY_WEBHOOK_ALLOW: [...config.webhookAllow, `127.0.0.1:${webhookPort}`].join(","),
   };
   const models = await supervise(
     ["model-server", "--model", `digits=${join(digitsDir, "primary.onnx")}`],
@@ -41,11 +42,12 @@ export async function startDemoModels(
       UNDERSTUDY_MODEL_SERVER_PORT: String(before?.port ?? config.modelServerPort),
     }),
     log,
+    ending,
   );
   return {
     models,
     primaryUrl: String(models.ready.url),
-    webhookUrl: `http://${config.host}:${webhookPort}/`,
+    webhookUrl: `http://127.0.0.1:${webhookPort}/`,
     settings: demoSettings,
   };
 }
@@ -90,6 +92,7 @@ export function startDemoTraffic(
   demo: DemoParts,
   settings: NodeJS.ProcessEnv,
   log: Logger,
+  ending: AbortSignal,
 ): Promise<Supervised> {
   const webhookPort = new URL(demo.webhookUrl).port;
   return supervise(
@@ -104,5 +107,6 @@ export function startDemoTraffic(
     ],
     () => settings,
     log,
+    ending,
   );
 }
