@@ -33,7 +33,7 @@ const schema = z.object({
   UNDERSTUDY_MODEL_SERVER_PORT: port.default(0),
   UNDERSTUDY_BLOBS: z
     .string()
-    .regex(/^(file:.+|s3:\/\/[^/]+(\/.*)?)$/, "must be file:PATH or s3://BUCKET/PREFIX")
+    .regex(/^file:.+$/, "must be file:PATH; other kinds of store are not supported")
     .optional(),
   UNDERSTUDY_MODELS_DIR: z.string().min(1).default("models"),
   UNDERSTUDY_CONTROL_URL: urlOf("http:", "https:").default("http://127.0.0.1:8080"),
@@ -63,7 +63,7 @@ export interface Config {
   controlPort: number;
   metricsPort: number;
   modelServerPort: number;
-  /** `file:/absolute/path` or `s3://bucket/prefix`. */
+  /** `file:/absolute/path`. */
   blobs: string;
   modelsDir: string;
   controlUrl: string;
@@ -121,7 +121,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
     controlPort: env.UNDERSTUDY_CONTROL_PORT,
     metricsPort: env.UNDERSTUDY_METRICS_PORT,
     modelServerPort: env.UNDERSTUDY_MODEL_SERVER_PORT,
-    blobs: blobs.startsWith("file:") ? `file:${resolve(blobs.slice("file:".length))}` : blobs,
+    blobs: `file:${resolve(blobs.slice("file:".length))}`,
     modelsDir: resolve(env.UNDERSTUDY_MODELS_DIR),
     controlUrl: env.UNDERSTUDY_CONTROL_URL.replace(/\/+$/, ""),
     defaultPrimary: env.UNDERSTUDY_DEFAULT_PRIMARY?.replace(/\/+$/, ""),
