@@ -15,7 +15,7 @@ export interface HeldWork {
   work: LeasedWork;
   /** Aborted when the lease may have passed to another: whatever is done from then on would be refused. */
   lost: AbortSignal;
-  /** Ends the heartbeat. */
+  /** Ends the heartbeat: the lease is about to end, or has. An extension under way no longer says anything. */
   drop(): void;
 }
 
@@ -30,16 +30,21 @@ export async function holdWork(
   if (work === null) return null;
   const ending = new AbortController();
   let timer: NodeJS.Timeout;
+  let dropped = false;
 
   async function beat(): Promise<void> {
     const askedMs = performance.now();
     try {
-      if (!(await works.extend(workId, work!.lease, leaseMs))) return lose("another worker has it");
+      const extended = await works.extend(workId, work!.lease, leaseMs);
+      if (dropped) return;
+      // Done: it may have been committed from here this very moment. Had another done it, the commit would say so.
+      if (!extended && !(await works.isOpen(workId))) return drop();
+      if (!extended) return lose("another worker has it");
       renewedMs = askedMs;
     } catch (error) {
       log.warn({ work: String(workId), error: messageOf(error) }, "lease not extended");
     }
-    if (!ending.signal.aborted) timer = setTimeout(beat, heartbeatMs);
+    if (!dropped) timer = setTimeout(beat, heartbeatMs);
   }
 
   // Extending may hang; that the time is up is known without an answer.
@@ -48,13 +53,14 @@ export async function holdWork(
   }, 500);
 
   function lose(why: string): void {
-    if (ending.signal.aborted) return;
+    if (dropped) return;
     drop();
     log.warn({ work: String(workId), why }, "lease lost");
     ending.abort(new Error(`lease lost: ${why}`));
   }
 
   function drop(): void {
+    dropped = true;
     clearTimeout(timer);
     clearInterval(watch);
   }
