@@ -61,7 +61,10 @@ export class UnderstudyError extends Error {
   }
 }
 
+/** What Prisma puts before what went wrong: its call, and lines of our source. */
+const prismaPreamble = /^\s*Invalid `[^`]+` invocation[\s\S]*\n\n/;
+
 /** The message of anything that was thrown. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return error instanceof Error ? error.message.replace(prismaPreamble, "") : String(error);
 }
