@@ -7,7 +7,8 @@ const blockElements = 4096;
 /** What a policy says of casts: none, all that lose nothing by themselves, or the datatypes it names. */
 export type CastPolicy = boolean | readonly Datatype[] | undefined;
 
-const floatBits: Partial<Record<Datatype, number>> = { FP16: 16, BF16: 16, FP32: 32, FP64: 64 };
+/** From the coarsest to the finest. */
+const floats: readonly Datatype[] = ["BF16", "FP16", "FP32", "FP64"];
 const integers: Partial<Record<Datatype, { bits: number; signed: boolean }>> = {
   UINT8: { bits: 8, signed: false },
   UINT16: { bits: 16, signed: false },
@@ -36,16 +37,21 @@ export function castPair(primary: Tensor, candidate: Tensor, cast: CastPolicy): 
 
 function isAllowed(candidate: Datatype, common: Datatype, cast: CastPolicy): boolean {
   if (cast === undefined || typeof cast === "boolean") {
-    return cast === true && (candidate in floatBits || candidate === common);
+    return cast === true && (floats.includes(candidate) || candidate === common);
   }
   return cast.includes(candidate);
+}
+
+/** Of two datatypes that a cast brought together, the one with the longer steps from number to number. */
+export function coarser(a: Datatype, b: Datatype): Datatype {
+  return floats.indexOf(a) < floats.indexOf(b) ? a : b;
 }
 
 type Common = keyof typeof arrays;
 
 /** The narrowest datatype that holds every value of both. */
 function commonDatatype(a: Datatype, b: Datatype): Common | null {
-  if (a in floatBits && b in floatBits) return a === "FP64" || b === "FP64" ? "FP64" : "FP32";
+  if (floats.includes(a) && floats.includes(b)) return a === "FP64" || b === "FP64" ? "FP64" : "FP32";
   const x = integers[a];
   const y = integers[b];
   if (!x || !y) return null;

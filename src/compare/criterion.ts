@@ -1,4 +1,5 @@
-import type { Tensor } from "../tensor/tensor.js";
+import { elementCount } from "../tensor/dtype.js";
+import type { Datatype, Tensor } from "../tensor/tensor.js";
 import { cosineSimilarity } from "./cosine.js";
 import type { Measured } from "./measure.js";
 import type { OutputPolicy } from "./policy.js";
@@ -20,16 +21,17 @@ const same = { mismatches: 0, maxUlps: 0 };
  * By cosine: when the similarity is below the policy's; then all elements mismatch. BYTES have no numbers to reckon
  * with: their elements are counted, whatever the rule.
  *
- * @param primary as it was answered, as is the candidate; `measured` may come from wider copies of the two
- * @param elements of each
+ * @param primary of the same datatype as the candidate, if only by a cast
+ * @param ulpDatatype the datatype whose units count under `ulp`
  */
 export function applyRule(
   primary: Tensor,
   candidate: Tensor,
   policy: OutputPolicy,
   measured: Measured,
-  elements: number,
+  ulpDatatype: Datatype,
 ): Ruling {
+  const elements = elementCount(primary.shape);
   const { mismatches, nonFiniteMismatches, cosine } = measured;
   // Nearly always, answers are the same; there is then nothing more to go through.
   const isSame = measured.maxAbs === 0;
@@ -43,7 +45,7 @@ export function applyRule(
       return { mismatches, cosine, ...judgeStatistic(primary, candidate, name, policy) };
     }
     case "ulp": {
-      const ulps = isSame ? same : measureUlps(primary, candidate, policy.maxUlps);
+      const ulps = isSame ? same : measureUlps(primary, candidate, policy.maxUlps, ulpDatatype);
       const counted = { mismatches: ulps.mismatches + nonFiniteMismatches, maxUlps: ulps.maxUlps, cosine };
       return byElements(counted, policy, elements);
     }

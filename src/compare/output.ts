@@ -1,6 +1,6 @@
 import { elementCount } from "../tensor/dtype.js";
 import type { Tensor } from "../tensor/tensor.js";
-import { castPair } from "./cast.js";
+import { castPair, coarser } from "./cast.js";
 import { applyRule } from "./criterion.js";
 import { decide } from "./decision.js";
 import type { Kernel } from "./kernel.js";
@@ -25,22 +25,17 @@ export function compareOutput(
   if (!isSameShape(primary.shape, candidate.shape)) {
     return unpairedOutput("shape", primary, candidate, policy, nowMs);
   }
-  const elements = elementCount(primary.shape);
-  const { nonFiniteMismatches, ...measured } = measure(pair[0], pair[1], policy, kernel);
-  const { isBeyond, ...ruling } = applyRule(
-    primary,
-    candidate,
-    policy,
-    { nonFiniteMismatches, ...measured },
-    elements,
-  );
+  const measured = measure(...pair, policy, kernel);
+  const ulpDatatype = coarser(primary.datatype, candidate.datatype);
+  const { isBeyond, ...ruling } = applyRule(...pair, policy, measured, ulpDatatype);
+  const { nonFiniteMismatches, ...metrics } = measured;
   const kind = nonFiniteMismatches > 0 ? "non_finite" : isBeyond ? "value" : null;
   return {
     output: primary.name,
     ...judged(kind, policy, nowMs),
     ...formsOf(primary, candidate),
-    elements,
-    ...measured,
+    elements: elementCount(primary.shape),
+    ...metrics,
     ...ruling,
     decision: policy.decision ? decide(primary, candidate, policy.decision) : null,
   };

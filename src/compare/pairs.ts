@@ -16,8 +16,8 @@ export interface PairBlock {
 }
 
 /**
- * Visits all finite pairs of two tensors of one shape, in order, a block at a time, so that statistics take no memory
- * that grows with the tensors. Datatypes may differ, but 64-bit integers go with their likes only. Not for BYTES.
+ * Visits all finite pairs of two tensors of one shape and datatype, in order, a block at a time, so that statistics
+ * take no memory that grows with the tensors. Not for BYTES.
  */
 export function visitFinitePairs(
   primary: Tensor,

@@ -10,20 +10,24 @@ export interface UlpMeasurement {
   mismatches: number;
 }
 
-/** From the finest to the coarsest. */
-const floats = ["FP64", "FP32", "FP16", "BF16"] as const;
-type Float = (typeof floats)[number];
-
 /**
  * Measures how many steps, each from one number of the datatype to the next, lie between the elements of each finite
- * pair: 0 for equal ones (0 and −0 too), 1 for neighbours, across zero through all the subnormals. Where a cast is
- * allowed and the floats differ, both are first rounded to the coarser of the two. Of integers and BOOL it is |c − p|.
+ * pair: 0 for equal ones (0 and −0 too), 1 for neighbours, across zero through all the subnormals. Of integers and BOOL
+ * it is |c − p|.
  *
  * Bits of an IEEE 754 number, read as sign and magnitude, number the floats in their order; the distance is the
  * difference of these numbers, as in NumPy's `nulp_diff`. Distances up to 2^53 are exact.
+ *
+ * @param primary of the same shape and datatype as `candidate`
+ * @param datatype whose steps are counted; floats are first rounded to it
  */
-export function measureUlps(primary: Tensor, candidate: Tensor, allowed: number): UlpMeasurement {
-  const distance = distanceIn(coarser(primary.datatype, candidate.datatype));
+export function measureUlps(
+  primary: Tensor,
+  candidate: Tensor,
+  allowed: number,
+  datatype: Datatype = primary.datatype,
+): UlpMeasurement {
+  const distance = distanceIn(datatype);
   let maxUlps: number | null = null;
   let mismatches = 0;
   visitFinitePairs(primary, candidate, (block) => {
@@ -39,15 +43,9 @@ export function measureUlps(primary: Tensor, candidate: Tensor, allowed: number)
   return { maxUlps, mismatches };
 }
 
-/** null: not floats. */
-function coarser(a: Datatype, b: Datatype): Float | null {
-  return floats[Math.max(floats.indexOf(a as Float), floats.indexOf(b as Float))] ?? null;
-}
-
-function distanceIn(format: Float | null): ((p: number, c: number) => number) | null {
-  switch (format) {
-    case null:
-      return null;
+/** null: not a float. */
+function distanceIn(datatype: Datatype): ((p: number, c: number) => number) | null {
+  switch (datatype) {
     case "FP64":
       return doubleDistance();
     case "FP32":
@@ -56,6 +54,8 @@ function distanceIn(format: Float | null): ((p: number, c: number) => number) | 
       return (p, c) => Math.abs(ordinal16(floatToFp16(c)) - ordinal16(floatToFp16(p)));
     case "BF16":
       return (p, c) => Math.abs(ordinal16(floatToBf16(c)) - ordinal16(floatToBf16(p)));
+    default:
+      return null;
   }
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { type CastPolicy, castPair } from "../../src/compare/cast.js";
+import { type CastPolicy, castPair, coarser } from "../../src/compare/cast.js";
 import { type Datatype, datatypes } from "../../src/tensor/tensor.js";
 import { elementAt } from "../../src/tensor/view.js";
 import { tensor, type Value } from "./tensors.js";
@@ -82,4 +82,14 @@ describe("castPair", () => {
     const empty = castPair(tensor("FP32", [], { shape: [0] }), tensor("FP16", [], { shape: [0] }), true)!;
     expect(empty.map(({ data }) => data.length)).toEqual([0, 0]);
   });
+});
+
+test.each<[Datatype, Datatype, Datatype]>([
+  ["FP64", "FP32", "FP32"],
+  ["FP16", "FP32", "FP16"],
+  ["FP16", "BF16", "BF16"],
+  ["FP32", "FP32", "FP32"],
+])("the coarser of %s and %s is %s", (a, b, expected) => {
+  expect(coarser(a, b)).toBe(expected);
+  expect(coarser(b, a)).toBe(expected);
 });

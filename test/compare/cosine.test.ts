@@ -23,11 +23,7 @@ describe("cosineSimilarity", () => {
     expect(cosineSimilarity(tensor("FP64", primary), tensor("FP64", candidate))).toBeCloseTo(expected, 15);
   });
 
-  test("of integers and of two datatypes", () => {
+  test("of integers", () => {
     expect(cosineSimilarity(tensor("INT64", [3n, 4n]), tensor("INT64", [4n, 3n]))).toBeCloseTo(0.96, 15);
-    expect(cosineSimilarity(tensor("FP32", [1, 1]), tensor("FP16", [0x3c00, 0]))).toBeCloseTo(
-      Math.SQRT1_2,
-      15,
-    );
   });
 });

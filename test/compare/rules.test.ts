@@ -195,6 +195,22 @@ describe("rules", () => {
       null,
     ],
     [
+      "a statistic of integers that were cast, exactly",
+      within("polygraphy", 0, 0, { cast: ["INT32"], statistic: "max" }),
+      tensor("INT64", [2n ** 60n + 1n, 7n]),
+      tensor("INT32", [7, 7]),
+      "mismatch",
+      "value",
+    ],
+    [
+      "units of integers that were cast",
+      ulp(1, { cast: true }),
+      tensor("INT32", [7]),
+      tensor("INT64", [8n]),
+      "match",
+      null,
+    ],
+    [
       "a float for an integer",
       within("numpy", 9, 9, { cast: true }),
       tensor("INT32", [7]),
