@@ -4,7 +4,7 @@ import { chmod, chown, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { packageRoot } from "../../src/paths.js";
 import { processIdentity } from "../../src/process/identity.js";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "../../src/store/embedded-postgres.js";
@@ -97,6 +97,19 @@ describe("embedded Postgres", () => {
     }
     const stranger = Object.assign(new URL(url), { password: "guess" }).href;
     await expect(ask(stranger, "SELECT 1")).rejects.toMatchObject({ code: "28P01" });
+  });
+
+  test("is started again on its port when it is killed, with its data", async () => {
+    const { url, close } = await start();
+    await ask(url, "CREATE TABLE kept AS SELECT 42 AS n");
+    const killed = await postmasterPid();
+    process.kill(killed, "SIGKILL");
+    await vi.waitFor(() => expect(processIdentity(killed)).toBeNull(), 5_000);
+    await vi.waitFor(async () => expect(await ask(url, "SELECT n FROM kept")).toEqual([{ n: 42 }]), 20_000);
+    const again = await postmasterPid();
+    expect(again).not.toBe(killed);
+    await close();
+    expect(processIdentity(again)).toBeNull();
   });
 
   test("two folders at once do not disturb each other", async () => {
@@ -245,6 +258,9 @@ describe.runIf(isRoot)("as root", () => {
     cleanUp.push(() => rm(roots, { recursive: true }));
     await chmod(roots, 0o755);
     const { message: refusal } = await startOwner(roots, nobody);
-    expect(refusal).toMatchObject({ code: "config_invalid", hint: expect.stringContaining("belongs to you") });
+    expect(refusal).toMatchObject({
+      code: "config_invalid",
+      hint: expect.stringContaining("belongs to you"),
+    });
   });
 });
