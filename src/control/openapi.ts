@@ -24,9 +24,12 @@ export function openApiDocument(routes: readonly Route[]): OpenApiDocument {
   });
 }
 
+/** Problems of every operation: a bad request, one from another site, a body too large, us, and the database. */
+const anywhere = [400, 403, 413, 500, 503];
+
 function operationOf(route: Route): RouteConfig {
   const parameters = [...route.path.matchAll(/\{(\w+)\}/g)].map((match) => match[1]!);
-  const problems = [...new Set([400, ...route.problems, 500])];
+  const problems = [...new Set([...anywhere, ...route.problems])].sort();
   return {
     method: route.method,
     path: route.path,

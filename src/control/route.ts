@@ -21,7 +21,7 @@ export interface Route {
   /** Below `/api/v1`, parameters in braces. */
   path: string;
   summary: string;
-  /** Statuses of the problems it can answer with, beside 400 and 500. */
+  /** Statuses of the problems it can answer with, beside those that any can answer with. */
   problems: readonly number[];
   query: z.ZodObject | null;
   body: z.ZodType | null;
