@@ -15,7 +15,6 @@ interface Problem {
   title?: string;
   detail?: string;
   hint?: string;
-  errors?: { path: string; message: string }[];
 }
 
 /**
@@ -47,19 +46,16 @@ export function createApiClient(controlUrl: string): ApiClient {
       );
     }
     const text = await response.text();
-    let answer: unknown;
-    try {
-      answer = text === "" ? null : JSON.parse(text);
-    } catch {
+    const answer = response.status === 204 ? null : jsonOf(text);
+    const isProblem = response.headers.get("content-type")?.startsWith("application/problem+json") ?? false;
+    if (answer === undefined || response.ok === isProblem) {
       throw new UnderstudyError(
         "control_unreachable",
-        `${controlUrl} answered ${response.status} without JSON.`,
-        {
-          hint: "Is UNDERSTUDY_CONTROL_URL the address of a control plane?",
-        },
+        `${controlUrl} answered ${response.status}, and not as a control plane does.`,
+        { hint: "Is UNDERSTUDY_CONTROL_URL the address of a control plane?" },
       );
     }
-    if (!response.ok) throw problemError(answer as Problem, response.status);
+    if (isProblem) throw problemError(answer as Problem, response.status);
     return answer as T;
   }
   return {
@@ -70,9 +66,18 @@ export function createApiClient(controlUrl: string): ApiClient {
   };
 }
 
+/** undefined: it is none. */
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The detail names every fault of `errors` already. */
 function problemError(problem: Problem, status: number): UnderstudyError {
-  const faults = (problem.errors ?? []).map((fault) => `\n  - ${fault.path}: ${fault.message}`).join("");
-  const message = `${problem.detail ?? problem.title ?? `The control plane answered ${status}`}${faults}`;
+  const message = problem.detail ?? problem.title ?? `The control plane answered ${status}`;
   const code =
     status === 404
       ? "not_found"

@@ -91,9 +91,15 @@ const httpUrl = z
   .refine((text) => new URL(text).username === "" && new URL(text).password === "", {
     error: "must not hold a user name or password: anyone who can read this could read them",
   });
-const modelUrl = z.union([httpUrl, z.string().regex(/^onnx:.+$/)], {
-  error: "must be http(s)://HOST[:PORT], or onnx:PATH under the models folder",
-});
+const modelUrl = z
+  .string()
+  .max(2048)
+  .refine((text) => /^onnx:.+$/.test(text) || httpUrl.safeParse(text).success, {
+    error: (issue) =>
+      URL.canParse(String(issue.input)) && new URL(String(issue.input)).username !== ""
+        ? "must not hold a user name or password: anyone who can read this could read them"
+        : "must be http(s)://HOST[:PORT], or onnx:PATH under the models folder",
+  });
 
 export const endpointInput = z
   .strictObject({
