@@ -574,18 +574,22 @@ export type SignatureUpdate = z.infer<typeof signatureUpdate>;
 
 // ── alerts ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
+const windowMs = z
+  .number()
+  .int()
+  .min(60_000)
+  .max(7 * 86_400_000)
+  .meta({
+    description: "How far back; counted by the minute, so the minute in which it begins counts as a whole",
+  });
+
 export const alertRuleCreate = z
   .strictObject({
     name: z.string().min(1).max(128).optional(),
     deployment: z.string(),
     candidate: z.string().optional().meta({ description: "Absent: every candidate of the deployment" }),
     threshold: rate.meta({ description: "Fires when the diff rate is above it" }),
-    windowMs: z
-      .number()
-      .int()
-      .min(1_000)
-      .max(7 * 86_400_000)
-      .default(300_000),
+    windowMs: windowMs.default(300_000),
     minSamples: z.number().int().min(1).max(1_000_000_000).default(100),
     webhookUrl: httpUrl.optional(),
     enabled: z.boolean().default(true),
@@ -597,12 +601,7 @@ export const alertRuleUpdate = z
   .strictObject({
     name: z.string().min(1).max(128).optional(),
     threshold: rate.optional(),
-    windowMs: z
-      .number()
-      .int()
-      .min(1_000)
-      .max(7 * 86_400_000)
-      .optional(),
+    windowMs: windowMs.optional(),
     minSamples: z.number().int().min(1).max(1_000_000_000).optional(),
     webhookUrl: httpUrl.nullable().optional(),
     enabled: z.boolean().optional(),

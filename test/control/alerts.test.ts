@@ -48,7 +48,7 @@ test("a rule is added with defaults, listed, changed", async () => {
 test.each([
   ["no threshold", { threshold: undefined }, 400, ["threshold"]],
   ["a percentage", { threshold: 10 }, 400, ["threshold"]],
-  ["no window", { windowMs: 0 }, 400, ["windowMs"]],
+  ["a window below a minute, which is what is counted", { windowMs: 59_999 }, 400, ["windowMs"]],
   ["no samples", { minSamples: 0 }, 400, ["minSamples"]],
   ["a webhook that is no URL", { webhookUrl: "javascript:alert(1)" }, 400, ["webhookUrl"]],
   ["an unknown field", { treshold: 1 }, 400, [""]],
