@@ -664,16 +664,25 @@ export type AlertPage = z.infer<typeof alertPage>;
 
 /** The end of the year 9999: what lies beyond has no plain ISO 8601 form. */
 const momentMax = 253_402_300_799_999;
-/** Unix milliseconds, or an ISO 8601 date and time. */
+const isoMoment = z.union([z.iso.datetime({ offset: true }), z.iso.date()]);
+/** Unix milliseconds, an ISO 8601 date and time with its offset, or a date: its midnight in UTC. */
 const momentInput = z
   .string()
   .transform((text, context) => {
-    const at = /^\d{1,15}$/.test(text) ? Number(text) : Date.parse(text);
+    const iso = isoMoment.safeParse(text).success;
+    const at = /^\d{1,15}$/.test(text) ? Number(text) : iso ? Date.parse(text) : Number.NaN;
     if (at >= 0 && at <= momentMax) return at;
-    context.addIssue({ code: "custom", message: "must be Unix milliseconds or an ISO 8601 date and time" });
+    context.addIssue({
+      code: "custom",
+      message: "must be Unix milliseconds, an ISO 8601 date and time with its offset or Z, or a date (UTC)",
+    });
     return z.NEVER;
   })
-  .meta({ description: "Unix milliseconds, or ISO 8601", type: "string" });
+  .meta({
+    description:
+      "Unix milliseconds; ISO 8601 date and time with an offset or Z; or a date: its midnight in UTC",
+    type: "string",
+  });
 const wholeNumber = (min: number, max: number) =>
   z
     .string()
@@ -686,21 +695,28 @@ const rangeFields = { from: momentInput.optional(), to: momentInput.optional() }
 const pageFields = { limit: wholeNumber(1, 500).optional(), cursor: z.string().max(512).optional() };
 const runNumber = wholeNumber(1, 999_999_999).optional();
 
-export const rangeQuery = z.strictObject(rangeFields);
+/** A range that is empty or turned around is a mistake, and not an answer of nothing. */
+const forward = ({ from, to }: { from?: number | undefined; to?: number | undefined }) =>
+  from === undefined || to === undefined || from < to;
+const notForward = { path: ["to"], error: "must lie after from" };
+
+export const rangeQuery = z.strictObject(rangeFields).refine(forward, notForward);
 export const pageQuery = z.strictObject(pageFields);
-export const summaryQuery = z.strictObject({ run: runNumber, ...rangeFields });
+export const summaryQuery = z.strictObject({ run: runNumber, ...rangeFields }).refine(forward, notForward);
 export const runQuery = z.strictObject({ run: runNumber });
 export const signaturesQuery = z.strictObject({ run: runNumber, ...pageFields });
-export const comparisonsQuery = z.strictObject({
-  run: runNumber,
-  result: z.enum(results).optional(),
-  output: z.string().max(1024).optional(),
-  kind: z.enum(comparisonKinds).optional(),
-  signature: z.string().max(1024).optional(),
-  ...rangeFields,
-  sort: z.enum(comparisonSorts).optional(),
-  ...pageFields,
-});
+export const comparisonsQuery = z
+  .strictObject({
+    run: runNumber,
+    result: z.enum(results).optional(),
+    output: z.string().max(1024).optional(),
+    kind: z.enum(comparisonKinds).optional(),
+    signature: z.string().max(1024).optional(),
+    ...rangeFields,
+    sort: z.enum(comparisonSorts).optional(),
+    ...pageFields,
+  })
+  .refine(forward, notForward);
 export type ComparisonsQuery = z.infer<typeof comparisonsQuery>;
 export const alertsQuery = z.strictObject({
   deployment: z.string().optional(),
@@ -728,5 +744,6 @@ export const rejudgeCreate = z
     path: ["policy"],
     error: "give either policy or policyVersion",
   })
+  .refine(forward, notForward)
   .meta({ id: "RejudgeCreate" });
 export type RejudgeCreate = z.input<typeof rejudgeCreate>;

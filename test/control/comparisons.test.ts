@@ -186,6 +186,7 @@ test.each([
   ["signature=logits:non_finite&result=mismatch&kind=non_finite&output=logits", [0]],
   [`from=${noonMs + 1}&to=${noonMs + 2}`, [1]],
   ["from=2026-11-20T12:00:00.002Z", [2]],
+  ["from=2026-11-20T13:00:00.002%2B01:00", [2]],
   ["to=2026-11-20", []],
 ])("?%s", async (query, expected) => {
   const { body } = await control.call("GET", `${path}/comparisons?${query}`);
@@ -201,6 +202,11 @@ describe("what a query cannot be", () => {
     ["limit=501", "limit"],
     ["limit=1e1", "limit"],
     ["from=yesterday", "from"],
+    ["from=2026-11-20T12:00:00", "from"],
+    ["from=Nov 20 2026", "from"],
+    ["from=2026-02-30", "from"],
+    [`from=${noonMs}&to=${noonMs}`, "to"],
+    ["from=2026-11-21&to=2026-11-20", "to"],
     ["to=99999999999999999", "to"],
     ["sort=output", "sort"],
     ["run=0", "run"],
