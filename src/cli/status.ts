@@ -60,6 +60,7 @@ function ledgerTable(ledgers: { deployment: string; ledger: Ledger }[]): string 
       "deployment",
       "received",
       "captured",
+      "buffered",
       "sampled out",
       "not eligible",
       "dropped",
@@ -70,7 +71,8 @@ function ledgerTable(ledgers: { deployment: string; ledger: Ledger }[]): string 
     ledgers.map(({ deployment, ledger }) => [
       deployment,
       ledger.received,
-      ledger.captured + ledger.buffered,
+      ledger.captured,
+      ledger.buffered,
       ledger.sampledOut,
       sum(ledger.notEligible),
       sum(ledger.dropped),
