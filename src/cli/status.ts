@@ -54,6 +54,11 @@ const sum = (counts: Record<string, number>) => Object.values(counts).reduce((to
 const percent = (rate: number | null) => (rate === null ? "–" : `${(rate * 100).toFixed(2)} %`);
 const ms = (value: number | null) => (value === null ? "–" : `${value.toFixed(2)} ms`);
 
+/** Share of the control's answers that mismatch the primary's. */
+function noise({ noise }: Summary): string {
+  return noise === null || noise.samples === 0 ? "not measured" : percent(noise.mismatches / noise.samples);
+}
+
 function ledgerTable(ledgers: { deployment: string; ledger: Ledger }[]): string {
   return table(
     [
@@ -85,7 +90,17 @@ function ledgerTable(ledgers: { deployment: string; ledger: Ledger }[]): string 
 
 function candidateTable(candidates: CandidateStatus[]): string {
   return table(
-    ["candidate", "samples", "diff rate", "95 % interval", "flips", "errors", "p99 primary", "p99 candidate"],
+    [
+      "candidate",
+      "samples",
+      "diff rate",
+      "95 % interval",
+      "flips",
+      "errors",
+      "noise",
+      "p99 primary",
+      "p99 candidate",
+    ],
     candidates.map(({ deployment, candidate, summary }) => [
       `${deployment}/${candidate}`,
       summary.samples,
@@ -93,6 +108,7 @@ function candidateTable(candidates: CandidateStatus[]): string {
       summary.diffRateInterval.map(percent).join(" … "),
       percent(summary.decisionFlipRate),
       percent(summary.errorRate),
+      noise(summary),
       ms(summary.latency.primary.p99),
       ms(summary.latency.candidate.p99),
     ]),

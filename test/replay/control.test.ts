@@ -33,6 +33,7 @@ interface Setting {
   control: Act | null;
   headers?: Record<string, string>;
   share?: number;
+  policy?: unknown;
   /** How often the work is delivered, all at the same time. */
   deliveries?: number;
 }
@@ -46,6 +47,7 @@ async function replay({
   control,
   headers = {},
   share = 1,
+  policy = newDeployment().policy,
   deliveries = 1,
 }: Setting) {
   const order: string[] = [];
@@ -57,7 +59,7 @@ async function replay({
   const twin = await startCandidate(told("control", control ?? agree));
   const name = `controlled-${++names}`;
   const deployment = await world.store.registry.createDeployment(
-    newDeployment({ name, control: control && endpoint({ url: twin.url, headers }) }),
+    newDeployment({ name, policy, control: control && endpoint({ url: twin.url, headers }) }),
   );
   const { liveRunId } = await world.store.registry.addCandidate(
     name,
@@ -217,4 +219,22 @@ describe("a control that fails never counts against the candidate", () => {
     expect(summary).toMatchObject({ ...clean, noise: null });
     expect(order.filter((each) => each.startsWith("control"))).toEqual([]);
   });
+});
+
+test("decisions that changed are counted from → to", async () => {
+  // Class 0 for x = 1 and 2, class 1 for 3 and 4; this candidate says 2, 2, 0 and 1.
+  const scores = (best: number) => answer(...[0, 1, 2].map((place) => Number(place === best)));
+  const says = [2, 2, 0, 1];
+  const { summary } = await replay({
+    captures: several(4, (x) => ({ responseBody: Buffer.from(scores(x <= 2 ? 0 : 1)) })),
+    candidate: ({ x }, response) => void response.end(scores(says[x - 1]!)),
+    control: null,
+    policy: { outputs: { "*": { rule: "exact", decision: { type: "argmax" } } } },
+    deliveries: 3,
+  });
+  expect(summary.decisionFlipRate).toBe(0.75);
+  expect(summary.outputs[0]!.confusion).toEqual([
+    { from: "0", to: "2", count: 2 },
+    { from: "1", to: "0", count: 1 },
+  ]);
 });
