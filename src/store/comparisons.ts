@@ -86,7 +86,7 @@ export interface ComparisonFull extends ComparisonRow {
   candidate: string;
   /** As the replay wrote them: attempts, a failure's message, differences of parameters. */
   details: unknown;
-  /** null: the catalogue no longer has the capture. */
+  /** null: the catalogue does not have the capture. */
   capture: {
     transport: string;
     status: number;

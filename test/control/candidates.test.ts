@@ -71,6 +71,13 @@ test.each([
   expect((await control.call("GET", `${path}/refused`)).status).toBe(404);
 });
 
+test("a URL that is none is told in words what it must be", async () => {
+  const answer = await control.call("POST", path, { body: { name: "refused", url: "ftp://x" } });
+  expect(answer.body.errors).toEqual([
+    { path: "url", message: "must be http(s)://HOST[:PORT], or onnx:PATH under the models folder" },
+  ]);
+});
+
 test("a candidate of an unknown deployment", async () => {
   const body = { name: "next", url: server.url };
   const answer = await control.call("POST", "/deployments/none/candidates", { body });

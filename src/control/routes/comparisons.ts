@@ -136,6 +136,6 @@ async function found(
   const full = id && (await comparisons.get(id));
   if (full) return full;
   throw new UnderstudyError("not_found", "There is no such comparison", {
-    hint: "Its id is that of a list of comparisons; comparisons end with the retention of their day.",
+    hint: "Take its id from a list of comparisons.",
   });
 }
