@@ -6,6 +6,9 @@ import { numbersOf } from "./pairs.js";
 /** Boxes of one image that are matched: matching takes time that grows with their square. */
 const boxesMax = 500;
 
+/** Two such areas can still be added. */
+const areaMax = 2 ** 1000;
+
 interface Box {
   left: number;
   top: number;
@@ -21,8 +24,9 @@ interface Box {
  * one class only, down to the policy's `iou`; what is left has no counterpart. The labels are `3 boxes` and, where all
  * are matched, `3 boxes`, else `4 boxes: 2 matched, 1 missing, 2 extra`.
  *
- * A row is a box when its coordinates are finite, its width and height more than 0, and its score, if there is a
- * column for it, is at least `scoreMin` (default: above 0): rows that only fill an output up are none. Of more than
+ * A row is a box when its coordinates are finite, its width, height and area more than 0 and within what float64 can
+ * reckon with, its class is not NaN, and its score, if there is a column for it, is at least `scoreMin` (default:
+ * above 0): rows that only fill an output up are none. Of more than
  * 500 in an image, those with the highest scores count, else the first.
  *
  * @returns null for BYTES, and for outputs whose axes, but that of the boxes, do not agree with each other and the policy
@@ -90,10 +94,12 @@ function boxOf(row: Float64Array, { format, scores, classes }: BoxesPolicy): Box
   }
 }
 
-function isBox({ left, top, right, bottom, score }: Box, { scoreMin }: BoxesPolicy): boolean {
-  const hasPlace = [left, top, right, bottom].every(Number.isFinite);
+function isBox(box: Box, { scoreMin }: BoxesPolicy): boolean {
+  const { left, top, right, bottom, score, label } = box;
+  const hasPlace = [left, top, right, bottom].every(Number.isFinite) && right > left && bottom > top;
+  const area = areaOf(box);
   const counts = scoreMin === undefined ? score > 0 : score >= scoreMin;
-  return hasPlace && right > left && bottom > top && counts;
+  return hasPlace && area > 0 && area < areaMax && counts && !Number.isNaN(label);
 }
 
 /** How many boxes find their counterpart. */

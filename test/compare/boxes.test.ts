@@ -135,8 +135,18 @@ describe("boxes", () => {
       "2 boxes",
       "2 boxes",
     ],
+    ["NaN for a class", scored, [[...a, 0.9, NaN]], [[...a, 0.9, NaN]], "0 boxes", "0 boxes"],
   ])("with %s", (_, policy, before, after, from, to) => {
     expect(decided(policy, before, after, 6)).toMatchObject({ from, to, flip: from !== to });
+  });
+
+  test("too large or too small to be reckoned with are none", () => {
+    for (const size of [1e160, 1e-170]) {
+      const output = tensor("FP64", [0, 0, size, size], { shape: [1, 4] });
+      expect(decide(output, output, corners)).toMatchObject({ from: "0 boxes", to: "0 boxes" });
+    }
+    const large = tensor("FP64", [0, 0, 1e150, 1e150], { shape: [1, 4] });
+    expect(decide(large, large, corners)).toMatchObject({ from: "1 box", to: "1 box" });
   });
 
   test("image by image", () => {
