@@ -34,6 +34,8 @@ describe("measureUlps", () => {
     ["INT64", -(2n ** 63n), 2n ** 63n - 1n, 2 ** 64],
     ["BOOL", 1, 255, 0],
     ["BOOL", 1, 0, 1],
+    ["FP16", 0x7c00, 0x7bff, null],
+    ["BF16", 0x7f80, 0x7fc0, null],
     ["FP32", NaN, 1, null],
     ["FP32", 3.4028234663852886e38, Infinity, null],
   ])("%s: from %s to %s are %s", (datatype, p, c, expected) => {
