@@ -3,6 +3,7 @@ import { groupOf } from "../../src/compare/group.js";
 import { judge } from "../../src/compare/judge.js";
 import type { Policy } from "../../src/compare/policy.js";
 import { signatureOf } from "../../src/compare/signature.js";
+import type { Observation } from "../../src/upstream/observation.js";
 import { answered, tensor } from "./tensors.js";
 
 const policy: Policy = {
@@ -46,7 +47,7 @@ test.each([
 
 test("of the answer as a whole: no output", () => {
   const primary = of(["a", [1]]);
-  const unreadable = judge(primary, { ...primary, body: Buffer.from("{") }, policy, 0);
+  const unreadable = judge(primary, { ...primary, body: Buffer.from("{") } as Observation, policy, 0);
   expect(groupOf(unreadable)).toEqual({
     ...{ signature: unreadable.signature, kind: "undecodable" },
     ...{ output: null, magnitude: null, flip: null, shape: null },
