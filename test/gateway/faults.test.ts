@@ -1,8 +1,11 @@
+import { execFile } from "node:child_process";
 import { mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import type { Worker } from "node:worker_threads";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { cliMain } from "../../src/paths.js";
 import { type Child, startChild } from "../../src/process/child.js";
 import { createStore, type Store } from "../../src/store/store.js";
 import type { Ledger } from "../../src/store/types.js";
@@ -317,8 +320,15 @@ test("the capture thread may die: clients see nothing, and a new one settles wha
 
 test("a port in use is said in one message, with what to do", async () => {
   const { port } = new URL(upstream.url);
-  await expect(startGatewayProcess({ UNDERSTUDY_GATEWAY_PORT: port })).rejects.toMatchObject({
-    code: "child_failed",
-    hint: expect.stringMatching(/in use[\s\S]*UNDERSTUDY_GATEWAY_PORT/),
-  });
+  const env = {
+    ...process.env,
+    DATABASE_URL: database.url,
+    UNDERSTUDY_DATA_DIR: dataDir,
+    UNDERSTUDY_GATEWAY_PORT: port,
+    UNDERSTUDY_LOG_LEVEL: "fatal",
+  };
+  const run = promisify(execFile)(process.execPath, [cliMain, "gateway"], { env, timeout: 30_000 });
+  const refused = (await run.catch((error: unknown) => error)) as { code: number; stderr: string };
+  expect(refused.code).toBe(2);
+  expect(refused.stderr).toMatch(/in use[\s\S]*UNDERSTUDY_GATEWAY_PORT/);
 });

@@ -7,6 +7,7 @@ import {
   captureRow,
   ledgerMinute,
   newCandidate,
+  newDeployment,
   noonMs,
   openWorld,
   segmentCommit,
@@ -186,11 +187,7 @@ test("without a deployment nothing goes in", async () => {
 });
 
 test("a deployment without candidates has no work", async () => {
-  const { id } = await world.store.registry.createDeployment({
-    ...(await addShadow(world)).deployment,
-    name: "lonely",
-    policy: {},
-  });
+  const { id } = await world.store.registry.createDeployment(newDeployment({ name: "lonely" }));
   const commit = segmentCommit(id, [captureRow(0)]);
   expect(await world.store.catalogue.commitSegment(commit)).toEqual({ workIds: [], alreadyThere: false });
   expect(await world.store.catalogue.commitSegment(commit)).toEqual({ workIds: [], alreadyThere: true });
