@@ -9,7 +9,17 @@ const target = "src/compare/generated/kernel-binary.ts";
 
 let binary;
 const { error, stderr } = await asc.main(
-  ["assembly/kernel.ts", "--outFile", "kernel.wasm", "-O3", "--noAssert", "--runtime", "stub", "--enable", "simd"],
+  [
+    "assembly/kernel.ts",
+    "--outFile",
+    "kernel.wasm",
+    "-O3",
+    "--noAssert",
+    "--runtime",
+    "stub",
+    "--enable",
+    "simd",
+  ],
   {
     writeFile: (_, contents) => {
       binary = Buffer.from(contents);

@@ -115,7 +115,12 @@ describe("which answers are kept", () => {
     const one = await replayed({}, [1, 2]);
     const bytes = Number((await world.workState(one.works[0]!)).answersBytes);
     // The digits of the latencies make a blob a little larger or smaller.
-    const of = await replayed({ answersBytesPerDay: Math.round(2.2 * bytes) }, [1, 2], [3, 4], [6, 8, 10, 12]);
+    const of = await replayed(
+      { answersBytesPerDay: Math.round(2.2 * bytes) },
+      [1, 2],
+      [3, 4],
+      [6, 8, 10, 12],
+    );
     const works = await Promise.all(of.works.map((id) => world.workState(id)));
     expect(works.map(({ answersKept }) => answersKept)).toEqual([2, 2, 0]);
     const sum = works.reduce((total, { answersBytes }) => total + Number(answersBytes), 0);
