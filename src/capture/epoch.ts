@@ -40,6 +40,8 @@ export interface Epoch extends EpochIdentity {
   sync(): Promise<void>;
   /** A shipment's minutes as a cut for Postgres; each call outranks those before. */
   ledgerCut(minutes: LedgerMinute[]): LedgerCut;
+  /** A file is about to be shipped: after a crash it goes first, for until it is sent again no other cut is right. */
+  beginSending(file: ClosedFile): void;
   /**
    * A file has been shipped, which changed these minutes: it is deleted once the journal says so. If the disk refuses,
    * it is deleted with a later one. Never throws: what was shipped must not be shipped anew by this epoch.
@@ -65,6 +67,7 @@ export function openEpoch(deps: {
     atMs: before?.atMs ?? identity.startedAtMs,
     sequence: before?.sequence ?? 0,
   };
+  let sending = before?.sending ?? null;
   let ended: JournalRecord["ended"] = before?.ended ?? null;
   let shipments = 0;
 
@@ -72,6 +75,7 @@ export function openEpoch(deps: {
     ...newest,
     ...part,
     done: [...done],
+    sending,
     ended,
   });
   const journal = openJournal(join(folder, epochFiles.journal), () =>
@@ -129,8 +133,15 @@ export function openEpoch(deps: {
       };
     },
 
+    beginSending(file) {
+      if (sending === file.name) return;
+      sending = file.name;
+      append({ received: [], minutes: [] });
+    },
+
     async fileDone(file, changed) {
       done.add(file.name);
+      sending = null;
       // If the file went first, a crash in between would settle its withdrawals as captures.
       if (!append({ received: [], minutes: changed })) return;
       try {

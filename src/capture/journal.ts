@@ -28,6 +28,8 @@ export interface JournalRecord {
   minutes: AccountMinute[];
   /** Spool files that are done with, and only to be deleted. */
   done: string[];
+  /** The spool file that is being shipped: its segment may be catalogued although nobody here was told so. */
+  sending: string | null;
   /** How the epoch ended; null while it lives. */
   ended: "closed" | "settled" | null;
 }
@@ -140,6 +142,7 @@ export interface JournalState {
   received: Map<number, number>;
   minutes: AccountMinute[];
   done: Set<string>;
+  sending: string | null;
   ended: JournalRecord["ended"];
 }
 
@@ -151,12 +154,14 @@ export function foldJournal(records: readonly JournalRecord[]): JournalState {
     sequence: 0,
     received: new Map<number, number>(),
     done: new Set<string>(),
+    sending: null as string | null,
   };
   let ended: JournalRecord["ended"] = null;
   for (const record of records) {
     state.cut = record.cut;
     state.atMs = record.atMs;
     state.sequence = record.sequence;
+    state.sending = record.sending;
     ended = record.ended;
     for (const [deploymentId, count] of record.received) state.received.set(deploymentId, count);
     for (const name of record.done) state.done.add(name);

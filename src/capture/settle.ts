@@ -30,7 +30,7 @@ export async function settleEpoch(deps: {
   const reservationPath = join(folder, epochFiles.reservation);
   const reserved = known ?? (existsSync(reservationPath) ? readReservation(reservationPath) : new Map());
 
-  const { files, records } = await recoverFiles(folder, state.done);
+  const { files, records } = await recoverFiles(folder, state);
   const settled = state.ended === null ? settleAccount(identity, state, records, reserved) : state;
   if (state.ended === null) {
     const journal = openJournal(journalPath, () => journalRecordOf(settled));
@@ -61,7 +61,7 @@ export async function settleEpoch(deps: {
 /** Reads what lies in the spool files, and cuts off torn tails. */
 async function recoverFiles(
   folder: string,
-  done: ReadonlySet<string>,
+  { done, sending }: Pick<JournalState, "done" | "sending">,
 ): Promise<{ files: ClosedFile[]; records: SpooledRecord[] }> {
   const files: ClosedFile[] = [];
   const records: SpooledRecord[] = [];
@@ -83,6 +83,8 @@ async function recoverFiles(
     if (bytes < data.length) await truncate(path, bytes);
     files.push({ path, name, bytes, minutes, ...parsed });
   }
+  // Its segment may be catalogued: until it is sent again, every other cut would count its captures as buffered too.
+  files.sort((a, b) => Number(b.name === sending) - Number(a.name === sending));
   return { files, records };
 }
 

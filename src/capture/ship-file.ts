@@ -35,6 +35,7 @@ export async function shipFile(
 ): Promise<bigint[]> {
   const { blobs, catalogue, bodyBytesMax } = deps;
   const content = await readContent(file, bodyBytesMax);
+  epoch.beginSending(file);
   // What is shipped must not be forgotten by a power cut: the account would fall behind Postgres'.
   await epoch.sync();
   if (content.captures.length === 0) return withdrawAll(catalogue, epoch, file, content.outcome);

@@ -25,6 +25,7 @@ const record = (cut: number, more: Partial<JournalRecord> = {}): JournalRecord =
     },
   ],
   done: [],
+  sending: null,
   ended: null,
   ...more,
 });
