@@ -257,7 +257,7 @@ describe.skipIf(!hasBrowser())("the reviewer page over the demo", () => {
   });
 
   test.each([
-    ["/comparisons/nonsense", "There is no such comparison", "retention"],
+    ["/comparisons/nonsense", "There is no such comparison", "from a list of comparisons"],
     ["/deployments/digits/candidates/nobody", "nobody", ""],
     ["/deployments/nowhere/ledger", "nowhere", ""],
   ])("%s: says what is wrong", async (path, detail, hint) => {
