@@ -16,6 +16,10 @@ export const stagedCandidate: usize = memory.data(8224, 16);
 /** |c − p| of the block's pairs, as float64. */
 export const errors: usize = memory.data(8224, 16);
 
+/** The largest errors of each group of the block's pairs, in two lanes of float64. */
+export const groupPairs: i32 = 32;
+export const groupMaxima: usize = memory.data(512, 16);
+
 /** The chunk's pairs that are not finite on both sides: place in the chunk, p and c, each as float64. */
 export const specials: usize = memory.data(196_608, 16);
 
@@ -45,7 +49,6 @@ export class Totals {
   maxRel: f64;
   errors: f64;
   squaredErrors: f64;
-  products: f64;
   primarySquares: f64;
   candidateSquares: f64;
   excess: f64;

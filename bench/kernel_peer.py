@@ -1,12 +1,12 @@
-"""The peers of the kernel benchmark. Reads requests, a line of JSON each, and answers each with a line.
+"""A peer of the kernel benchmark: numpy, allclose or polygraphy, and the tolerances, the decades' beginnings.
 
-load NAME DTYPE P C    reads both tensors from files; aligned, in memory of their own
-run PEER NAME REPEATS  seconds of one call, after one that does not count (none when REPEATS is 1)
-result PEER NAME       what the peer finds, for checking
+Reads requests, a line of JSON each, and answers each with a line:
+load    reads two tensors from files; aligned, in memory of their own
+run     seconds of one call, after one that does not count (none when it is to be called once)
+result  what the peer finds, for checking
 """
 
 import json
-import logging
 import sys
 import time
 import warnings
@@ -14,11 +14,9 @@ import warnings
 import numpy as np
 
 warnings.simplefilter("ignore")
-ATOL, RTOL = json.loads(sys.argv[1])
-STARTS = np.array(json.loads(sys.argv[2]))
+ATOL, RTOL = json.loads(sys.argv[2])
+STARTS = np.array(json.loads(sys.argv[3]))
 LOWEST_DECADE = -20
-
-tensors = {}
 
 
 def numpy_metrics(p, c):
@@ -60,27 +58,24 @@ def allclose(p, c):
     return bool(np.allclose(c, p, rtol=RTOL, atol=ATOL))
 
 
-def polygraphy(p, c):
+def polygraphy_simple():
     """Polygraphy's own comparator; it takes the second of the two for the reference."""
-    result = COMPARE(RESULT({"y": c}, runner_name="candidate"), RESULT({"y": p}, runner_name="primary"))["y"]
-    return {"matches": bool(result), "maxAbs": result.max_absdiff, "meanAbs": result.mean_absdiff}
-
-
-PEERS = {"numpy": numpy_metrics, "allclose": allclose, "polygraphy": polygraphy}
-
-try:
-    from polygraphy.comparator import CompareFunc
-    from polygraphy.comparator import IterationResult as RESULT
+    from polygraphy.comparator import CompareFunc, IterationResult
     from polygraphy.logger import G_LOGGER
 
     G_LOGGER.module_severity = G_LOGGER.CRITICAL
-    logging.disable()
-    COMPARE = CompareFunc.simple(rtol=RTOL, atol=ATOL)
-except ImportError:
-    pass
+    compare = CompareFunc.simple(rtol=RTOL, atol=ATOL)
+
+    def polygraphy(p, c):
+        candidate = IterationResult({"y": c}, runner_name="candidate")
+        primary = IterationResult({"y": p}, runner_name="primary")
+        result = compare(candidate, primary)["y"]
+        return {"matches": bool(result), "maxAbs": result.max_absdiff, "meanAbs": result.mean_absdiff}
+
+    return polygraphy
 
 
-def seconds(call, p, c, repeats):
+def seconds(p, c, repeats):
     if repeats > 1:
         call(p, c)
     start = time.perf_counter()
@@ -89,16 +84,16 @@ def seconds(call, p, c, repeats):
     return (time.perf_counter() - start) / repeats
 
 
-def answer(request):
-    if request["do"] == "load":
-        paths = request["primary"], request["candidate"]
-        tensors[request["name"]] = [np.fromfile(path, dtype=request["dtype"]) for path in paths]
-        return {}
-    peer, pair = PEERS[request["peer"]], tensors[request["name"]]
-    if request["do"] == "run":
-        return {"seconds": seconds(peer, *pair, request["repeats"])}
-    return {"result": peer(*pair)}
-
-
+name = sys.argv[1]
+call = {"numpy": lambda: numpy_metrics, "allclose": lambda: allclose, "polygraphy": polygraphy_simple}[name]()
+tensors = []
 for line in sys.stdin:
-    print(json.dumps(answer(json.loads(line))), flush=True)
+    request = json.loads(line)
+    if request["do"] == "load":
+        tensors = [np.fromfile(request[side], dtype=request["dtype"]) for side in ("primary", "candidate")]
+        answer = {}
+    elif request["do"] == "run":
+        answer = {"seconds": seconds(*tensors, request["repeats"])}
+    else:
+        answer = {"result": call(*tensors)}
+    print(json.dumps(answer), flush=True)

@@ -1,6 +1,6 @@
 import { elementBytes } from "../tensor/dtype.js";
 import type { Tensor } from "../tensor/tensor.js";
-import { elementAt, multiIndex } from "../tensor/view.js";
+import { elementReader, multiIndex } from "../tensor/view.js";
 import { measureIdentical } from "./identical.js";
 import type { ElementRule, Kernel, Measurement } from "./kernel.js";
 import type { OutputPolicy } from "./policy.js";
@@ -41,14 +41,17 @@ export const unmeasured = {
 export function measure(primary: Tensor, candidate: Tensor, policy: OutputPolicy, kernel: Kernel): Measured {
   if (primary.datatype === "BYTES") {
     const { mismatches, worst, differences } = compareTexts(primary, candidate, policy.rule === "json");
-    const shown = worst.map((index) => worstElement(primary, candidate, index, null));
-    return { ...unmeasured, mismatches, nonFiniteMismatches: 0, worst: shown, differences };
+    const places = worst.map((index) => ({ index, absError: null }));
+    return {
+      ...unmeasured,
+      mismatches,
+      nonFiniteMismatches: 0,
+      worst: worstElements(primary, candidate, places),
+      differences,
+    };
   }
   const measurement = measureNumbers(primary, candidate, policy, kernel);
-  const worst = measurement.worst.map(({ index, absError }) =>
-    worstElement(primary, candidate, index, absError),
-  );
-  return { ...measurement, worst };
+  return { ...measurement, worst: worstElements(primary, candidate, measurement.worst) };
 }
 
 function measureNumbers(
@@ -93,18 +96,19 @@ function differingElements(primary: Tensor, candidate: Tensor): number {
   return differing;
 }
 
-function worstElement(
+function worstElements(
   primary: Tensor,
   candidate: Tensor,
-  index: number,
-  absError: number | null,
-): WorstElement {
-  return {
+  places: readonly { index: number; absError: number | null }[],
+): WorstElement[] {
+  const primaryAt = elementReader(primary);
+  const candidateAt = elementReader(candidate);
+  return places.map(({ index, absError }) => ({
     index: multiIndex(index, primary.shape),
-    primary: shortened(elementAt(primary, index)),
-    candidate: shortened(elementAt(candidate, index)),
+    primary: shortened(primaryAt(index)),
+    candidate: shortened(candidateAt(index)),
     absError,
-  };
+  }));
 }
 
 function shortened(value: ElementValue): ElementValue {

@@ -57,40 +57,44 @@ export function bytesElements(tensor: Tensor): Uint8Array[] {
  * `-Infinity`, `-0`. BYTES are their text, or `base64:…` when they are not UTF-8.
  */
 export function elementAt(tensor: Tensor, flatIndex: number): ElementValue {
-  const bytes = elementBytes(tensor.datatype);
-  if (bytes === null) return shownBytes(byteElementAt(tensor.data, flatIndex));
-  const element = tensor.data.subarray(flatIndex * bytes, (flatIndex + 1) * bytes);
-  const view = new DataView(element.buffer, element.byteOffset, bytes);
-  switch (tensor.datatype) {
-    case "BOOL":
-      return view.getUint8(0) !== 0;
-    case "UINT8":
-      return view.getUint8(0);
-    case "UINT16":
-      return view.getUint16(0, true);
-    case "UINT32":
-      return view.getUint32(0, true);
-    case "UINT64":
-      return view.getBigUint64(0, true).toString();
-    case "INT8":
-      return view.getInt8(0);
-    case "INT16":
-      return view.getInt16(0, true);
-    case "INT32":
-      return view.getInt32(0, true);
-    case "INT64":
-      return view.getBigInt64(0, true).toString();
-    case "FP16":
-      return shownFloat(fp16ToFloat(view.getUint16(0, true)));
-    case "BF16":
-      return shownFloat(bf16ToFloat(view.getUint16(0, true)));
-    case "FP32":
-      return shownFloat(view.getFloat32(0, true));
-    case "FP64":
-      return shownFloat(view.getFloat64(0, true));
-    case "BYTES":
-      throw new Error("unreachable: BYTES has no fixed element size");
-  }
+  return elementReader(tensor)(flatIndex);
+}
+
+/** Reads elements as {@link elementAt} does; for several of one tensor. */
+export function elementReader({ datatype, data }: Tensor): (flatIndex: number) => ElementValue {
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  return (i) => {
+    switch (datatype) {
+      case "BOOL":
+        return view.getUint8(i) !== 0;
+      case "UINT8":
+        return view.getUint8(i);
+      case "UINT16":
+        return view.getUint16(2 * i, true);
+      case "UINT32":
+        return view.getUint32(4 * i, true);
+      case "UINT64":
+        return view.getBigUint64(8 * i, true).toString();
+      case "INT8":
+        return view.getInt8(i);
+      case "INT16":
+        return view.getInt16(2 * i, true);
+      case "INT32":
+        return view.getInt32(4 * i, true);
+      case "INT64":
+        return view.getBigInt64(8 * i, true).toString();
+      case "FP16":
+        return shownFloat(fp16ToFloat(view.getUint16(2 * i, true)));
+      case "BF16":
+        return shownFloat(bf16ToFloat(view.getUint16(2 * i, true)));
+      case "FP32":
+        return shownFloat(view.getFloat32(4 * i, true));
+      case "FP64":
+        return shownFloat(view.getFloat64(8 * i, true));
+      case "BYTES":
+        return shownBytes(byteElementAt(data, i));
+    }
+  };
 }
 
 /** Row-major multi-index of a flat index; `[]` for a scalar. */
