@@ -1,15 +1,29 @@
 import type { Server } from "node:http";
+import { Server as NetServer } from "node:net";
+
+/**
+ * How long a kept connection may go on being idle once the server closes. Its client's next request may be on its way
+ * already: closing at once would reset it unanswered. Answered within this time, it is told `Connection: close`.
+ */
+const idleGraceMs = 500;
 
 /**
  * Stops accepting, lets what is under way finish within the deadline, then cuts it off. Resolves when no connection
- * is left.
+ * is left. The caller sees to it that every answer from now on ends its connection.
  */
 export async function drainConnections(server: Server, deadlineMs: number): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  // An HTTP server's own `close` would cut idle connections off at once.
+  const closed = new Promise<void>((resolve) => NetServer.prototype.close.call(server, () => resolve()));
   // A connection becomes idle when its answer has gone out, and would be kept for its client's next request.
-  const sweep = setInterval(() => server.closeIdleConnections(), 50);
+  let sweep: NodeJS.Timeout | undefined;
+  const grace = setTimeout(() => {
+    sweep = setInterval(() => server.closeIdleConnections(), 50);
+  }, idleGraceMs);
   const deadline = setTimeout(() => server.closeAllConnections(), deadlineMs);
   await closed;
+  clearTimeout(grace);
   clearInterval(sweep);
   clearTimeout(deadline);
+  // What an HTTP server has beside its socket: the timer that checks on slow clients.
+  server.close();
 }

@@ -54,7 +54,9 @@ export function useFilters() {
     linkTo: (changes: Partial<Filters>) =>
       `${pathname}${queryString({ ...filters, cursor: null, ...changes })}`,
     change(changes: Partial<Filters>) {
-      navigate(`${pathname}${queryString({ ...filters, cursor: null, ...changes })}`, {
+      // From the address bar, not from the last rendering: a second choice may come before the first has rendered.
+      const current = Object.fromEntries(new URLSearchParams(window.location.search));
+      navigate(`${pathname}${queryString({ ...current, cursor: null, ...changes })}`, {
         preventScrollReset: true,
       });
     },
