@@ -1,5 +1,6 @@
+import { elementCount } from "../tensor/dtype.js";
 import type { Tensor } from "../tensor/tensor.js";
-import { bytesElements } from "../tensor/view.js";
+import { bytesReader } from "../tensor/view.js";
 import { type Decider, setChange, undecided } from "./decider.js";
 import type { DecisionPolicy } from "./decision-policy.js";
 
@@ -19,15 +20,20 @@ export function classificationDecider(
   { k, ordered = false }: ClassificationPolicy,
 ): Decider | null {
   if (primary.datatype !== "BYTES") return null;
-  const expected = bytesElements(primary);
-  const actual = bytesElements(candidate);
+  const elements = elementCount(primary.shape);
   const rowLength = primary.shape.at(-1) ?? 1;
-  if (expected.length === 0 || rowLength === 0) return null;
-  const classes = (elements: readonly Uint8Array[], row: number) =>
-    classesOf(elements.slice(row * rowLength, row * rowLength + Math.min(k, rowLength)), ordered);
+  if (elements === 0) return null;
+  const expected = bytesReader(primary);
+  const actual = bytesReader(candidate);
+  const places = Array.from({ length: Math.min(k, rowLength) }, (_, place) => place);
+  const classes = (elementAt: (flatIndex: number) => Uint8Array, row: number) =>
+    classesOf(
+      places.map((place) => elementAt(row * rowLength + place)),
+      ordered,
+    );
   const separator = ordered ? ">" : ",";
   const decider: Decider = {
-    rows: expected.length / rowLength,
+    rows: elements / rowLength,
     labels: (row) => [classes(expected, row).join(separator), classes(actual, row).join(separator)],
   };
   if (ordered) return decider;

@@ -1,7 +1,7 @@
 import { ProtocolError } from "../protocol/error.js";
 import { parseJson } from "../protocol/json.js";
+import { elementCount } from "../tensor/dtype.js";
 import type { Tensor } from "../tensor/tensor.js";
-import { bytesElements } from "../tensor/view.js";
 import { worstMax } from "./kernel.js";
 import { differencesMax, differencesOf, isSameJson } from "./structure.js";
 import type { StructuralDifference } from "./types.js";
@@ -20,23 +20,45 @@ export interface TextMeasurement {
  * Elements with the same bytes are equal in any case; one that is not JSON equals none other.
  */
 export function compareTexts(primary: Tensor, candidate: Tensor, asJson: boolean): TextMeasurement {
-  const expected = bytesElements(primary);
-  const actual = bytesElements(candidate);
+  const elements = elementCount(primary.shape);
   const differences: StructuralDifference[] = [];
   const worst: number[] = [];
   let mismatches = 0;
-  expected.forEach((element, index) => {
-    const other = actual[index]!;
-    if (Buffer.compare(element, other) === 0) return;
-    const documents = asJson ? parsedPair(element, other) : null;
+  visitDifferingElements(primary, candidate, (index, expected, actual) => {
+    const documents = asJson ? parsedPair(expected, actual) : null;
     if (documents && isSameJson(...documents)) return;
     mismatches++;
     if (worst.length < worstMax) worst.push(index);
     if (documents === null || differences.length >= differencesMax) return;
     const found = differencesOf(...documents);
-    differences.push(...(expected.length === 1 ? found : found.map((one) => atElement(one, index))));
+    differences.push(...(elements === 1 ? found : found.map((one) => atElement(one, index))));
   });
   return { mismatches, worst, differences: differences.slice(0, differencesMax) };
+}
+
+/**
+ * Visits the elements whose bytes differ, in order. Nothing is kept of an element, and those that are equal are not
+ * even cut out: an answer of a few megabytes can hold millions of them.
+ */
+function visitDifferingElements(
+  primary: Tensor,
+  candidate: Tensor,
+  visit: (index: number, primary: Uint8Array, candidate: Uint8Array) => void,
+): void {
+  const [expected, actual] = [bufferOf(primary), bufferOf(candidate)];
+  if (expected.equals(actual)) return;
+  for (let index = 0, at = 0, otherAt = 0; at < expected.length; index++) {
+    const [start, otherStart] = [at + 4, otherAt + 4];
+    at = start + expected.readUInt32LE(at);
+    otherAt = otherStart + actual.readUInt32LE(otherAt);
+    const isSameLength = at - start === otherAt - otherStart;
+    if (isSameLength && expected.compare(actual, otherStart, otherAt, start, at) === 0) continue;
+    visit(index, expected.subarray(start, at), actual.subarray(otherStart, otherAt));
+  }
+}
+
+function bufferOf({ data }: Tensor): Buffer {
+  return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
 }
 
 /** null: at least one of the two is not JSON. */

@@ -1,6 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import type { ElementValue } from "../compare/types.js";
-import { elementBytes } from "./dtype.js";
+import { elementBytes, elementCount } from "./dtype.js";
 import { bf16ToFloat, fp16ToFloat } from "./half.js";
 import type { Datatype, Tensor } from "./tensor.js";
 
@@ -50,6 +50,24 @@ export function bytesElements(tensor: Tensor): Uint8Array[] {
     elements.push(data.subarray(start, offset));
   }
   return elements;
+}
+
+/**
+ * Reads elements of a BYTES tensor by their flat index, sharing its memory. It takes four bytes for each element, where
+ * {@link bytesElements} takes an object.
+ */
+export function bytesReader(tensor: Tensor): (flatIndex: number) => Uint8Array {
+  const { data, shape } = tensor;
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  const starts = new Uint32Array(elementCount(shape));
+  for (let index = 0, offset = 0; index < starts.length; index++) {
+    starts[index] = offset + 4;
+    offset += 4 + view.getUint32(offset, true);
+  }
+  return (flatIndex) => {
+    const start = starts[flatIndex]!;
+    return data.subarray(start, start + view.getUint32(start - 4, true));
+  };
 }
 
 /**

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Datatype, Tensor } from "../../src/tensor/tensor.js";
-import { bytesElements, elementAt, multiIndex, typedView } from "../../src/tensor/view.js";
+import { bytesElements, bytesReader, elementAt, multiIndex, typedView } from "../../src/tensor/view.js";
 
 function tensor(datatype: Datatype, hex: string, offset = 0): Tensor {
   const bytes = Buffer.from(hex.replaceAll(" ", ""), "hex");
@@ -46,6 +46,11 @@ test("a view shares the tensor's memory where it can", () => {
 test("BYTES: elements, and how they are shown", () => {
   const subject = tensor("BYTES", "02000000 c3a4 00000000 01000000 ff", 3);
   expect(bytesElements(subject)).toEqual([Uint8Array.of(0xc3, 0xa4), Uint8Array.of(), Uint8Array.of(0xff)]);
+  expect([2, 0, 1].map(bytesReader({ ...subject, shape: [3] }))).toEqual([
+    Uint8Array.of(0xff),
+    Uint8Array.of(0xc3, 0xa4),
+    Uint8Array.of(),
+  ]);
   expect([0, 1, 2].map((index) => elementAt(subject, index))).toEqual(["ä", "", "base64:/w=="]);
 });
 
