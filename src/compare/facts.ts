@@ -4,8 +4,16 @@ import type { Comparison, OutputComparison } from "./types.js";
 
 const changeCharactersMax = 64;
 
-/** How one capture ended in one run. */
-export type Disposition = "compared" | "candidate_error" | "not_replayed" | "expired" | "dead" | "erased";
+/** How one capture can end in one run. */
+export const dispositions = [
+  "compared",
+  "candidate_error",
+  "not_replayed",
+  "expired",
+  "dead",
+  "erased",
+] as const;
+export type Disposition = (typeof dispositions)[number];
 
 /**
  * One thing to be counted in the rollups: a label of a series, and, for series that keep a maximum, the value.

@@ -1,6 +1,6 @@
 import { bucketOf } from "../stats/sketch.js";
 import type { Fact } from "./facts.js";
-import type { Comparison, OutputComparison } from "./types.js";
+import { type Comparison, isIncomparableKind, type OutputComparison } from "./types.js";
 
 /** How a comparison of the primary with its control ended. `error`: the control gave no answer. */
 export type NoiseResult = "match" | "mismatch" | "error";
@@ -28,9 +28,7 @@ function noiseResult({ result, kind }: Comparison): NoiseResult | null {
     case "ignored":
       return "match";
     case "incomparable":
-      return kind === "primary_failed" || kind === "both_failed" || kind === "primary_undecodable"
-        ? null
-        : "error";
+      return isIncomparableKind(kind) ? null : "error";
   }
 }
 

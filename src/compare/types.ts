@@ -1,5 +1,5 @@
 import type { Datatype } from "../tensor/tensor.js";
-import type { FailureKind } from "../upstream/observation.js";
+import { failureKinds } from "../upstream/observation.js";
 
 /** What a comparison came to. `incomparable`: there were not two answers to compare. */
 export const results = ["match", "mismatch", "ignored", "incomparable"] as const;
@@ -21,6 +21,14 @@ export type DifferenceKind = (typeof differenceKinds)[number];
 /** Why two observations could not be compared, beside a failure of the candidate. */
 export const incomparableKinds = ["both_failed", "primary_failed", "primary_undecodable"] as const;
 export type IncomparableKind = (typeof incomparableKinds)[number];
+
+/** Why a comparison is no match: the one list of all kinds. */
+export const comparisonKinds = [...differenceKinds, ...failureKinds, ...incomparableKinds] as const;
+export type ComparisonKind = (typeof comparisonKinds)[number];
+
+export function isIncomparableKind(kind: string | null): kind is IncomparableKind {
+  return (incomparableKinds as readonly (string | null)[]).includes(kind);
+}
 
 /** A scalar as it is shown: 64-bit integers and non-finite numbers as strings, since JSON cannot carry them. */
 export type ElementValue = number | string | boolean;
@@ -121,7 +129,7 @@ export interface StructuralDifference {
 export interface Comparison {
   result: Result;
   /** The gravest kind of difference; or why it was incomparable. null on a match. */
-  kind: DifferenceKind | IncomparableKind | FailureKind | null;
+  kind: ComparisonKind | null;
   /** Groups divergences alike in output, kind, magnitude, decision flip and shape; null unless a mismatch. */
   signature: string | null;
   /** Of outputs that are not ignored, as `maxAbs` and `maxRel`. null: no output declares a decision. */

@@ -1,7 +1,8 @@
 import { z } from "zod";
+import { dispositions } from "../compare/facts.js";
 import { policySchema } from "../compare/policy.js";
 import { signatureMarks, signatureStates } from "../compare/signature-state.js";
-import { differenceKinds, results } from "../compare/types.js";
+import { comparisonKinds, differenceKinds, results } from "../compare/types.js";
 import { datatypes } from "../tensor/tensor.js";
 import { failureKinds } from "../upstream/observation.js";
 
@@ -32,17 +33,6 @@ const counts = z.record(z.string(), count);
 const float = z.union([z.number(), z.enum(["NaN", "Infinity", "-Infinity"])]);
 const elementValue = z.union([z.number(), z.string(), z.boolean()]);
 
-export const dispositions = [
-  "compared",
-  "candidate_error",
-  "not_replayed",
-  "expired",
-  "dead",
-  "erased",
-] as const;
-/** Why there were not two answers to compare, beside a failure of the candidate. */
-export const incomparableKinds = ["both_failed", "primary_failed", "primary_undecodable"] as const;
-export const comparisonKinds = [...differenceKinds, ...failureKinds, ...incomparableKinds] as const;
 /** With `-`: descending. Those that are not by time leave out comparisons without that number. */
 export const comparisonSorts = [
   "-capturedAt",

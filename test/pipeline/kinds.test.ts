@@ -1,11 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import {
-  type ComparisonDetail,
-  type ComparisonPage,
-  comparisonKinds,
-  type Ledger,
-  type Summary,
-} from "../../src/control/api.js";
+import { comparisonKinds } from "../../src/compare/types.js";
+import type { ComparisonDetail, ComparisonPage, Ledger, Summary } from "../../src/control/api.js";
 import { eventually, type Product, startProduct } from "../support/product.js";
 import { bodyBytesMax, type Case, cases, policy } from "./cases.js";
 import { type Act, type Model, requestWith, startModel } from "./model.js";
