@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander";
 import { messageOf, UnderstudyError } from "../errors.js";
 import { packageVersion } from "../paths.js";
 import { endWithParent } from "../process/service.js";
+import { surviveOutputFaults } from "./output-faults.js";
 
 /** Commands by name. Each is loaded only when it is wanted: most need neither the database nor the model runtime. */
 const commands: Record<string, () => Promise<Command>> = {
@@ -52,6 +53,7 @@ function report(error: unknown): number {
   return 2;
 }
 
+surviveOutputFaults(process);
 endWithParent();
 try {
   await main(process.argv);

@@ -1,6 +1,4 @@
-import { readFile } from "node:fs/promises";
 import { InvalidArgumentError } from "commander";
-import { messageOf, UnderstudyError } from "../errors.js";
 
 /** Reads `0.25` or `25%` as a fraction, for commander. */
 export function fraction(text: string): number {
@@ -18,15 +16,4 @@ export function port(text: string): number {
     throw new InvalidArgumentError("must be a port number from 0 to 65535");
   }
   return value;
-}
-
-/** @throws UnderstudyError `usage` when the file cannot be read or is not JSON */
-export async function readJsonFile(path: string): Promise<unknown> {
-  try {
-    return JSON.parse(await readFile(path, "utf8")) as unknown;
-  } catch (error) {
-    throw new UnderstudyError("usage", `${path} cannot be read as JSON: ${messageOf(error)}`, {
-      hint: "Name a file that exists and holds one JSON document.",
-    });
-  }
 }

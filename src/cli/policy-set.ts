@@ -2,7 +2,7 @@ import { Command } from "commander";
 import { createApiClient } from "../api-client.js";
 import { loadConfig } from "../config.js";
 import type { Policy } from "../control/api.js";
-import { readJsonFile } from "./options.js";
+import { readPolicyFile } from "./policy-file.js";
 
 /** `understudy policy set`: puts a policy in force. */
 export function policySetCommand(): Command {
@@ -14,7 +14,7 @@ export function policySetCommand(): Command {
     .action(async (deployment: string, file: string, options: { json?: boolean }) => {
       const api = createApiClient(loadConfig().controlUrl);
       const path = `/deployments/${encodeURIComponent(deployment)}/policy`;
-      const policy = await api.put<Policy>(path, await readJsonFile(file));
+      const policy = await api.put<Policy>(path, await readPolicyFile(file));
       process.stdout.write(
         options.json
           ? `${JSON.stringify(policy)}\n`

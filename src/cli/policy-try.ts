@@ -4,7 +4,7 @@ import { type ApiClient, createApiClient } from "../api-client.js";
 import { loadConfig } from "../config.js";
 import type { Run } from "../control/api.js";
 import { UnderstudyError } from "../errors.js";
-import { readJsonFile } from "./options.js";
+import { readPolicyFile } from "./policy-file.js";
 import { beforeAfterText } from "./policy-try-text.js";
 
 interface Options {
@@ -41,7 +41,7 @@ export function policyTryCommand(): Command {
       const { deployment, candidate, run, from, to } = options;
       const opened = await api.post<Run>(
         `/deployments/${encodeURIComponent(deployment)}/candidates/${encodeURIComponent(candidate)}/rejudge`,
-        { policy: await readJsonFile(file), run, from, to },
+        { policy: await readPolicyFile(file), run, from, to },
       );
       const done = await finished(api, opened);
       if (done.rejudge === null || done.rejudge.stored === 0) {

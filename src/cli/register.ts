@@ -2,7 +2,8 @@ import { Command } from "commander";
 import { createApiClient } from "../api-client.js";
 import { loadConfig } from "../config.js";
 import type { Deployment } from "../control/api.js";
-import { fraction, readJsonFile } from "./options.js";
+import { fraction } from "./options.js";
+import { readPolicyFile } from "./policy-file.js";
 
 interface Options {
   primary: string;
@@ -38,7 +39,7 @@ export function registerCommand(): Command {
         primary: { url: options.primary, ...at },
         ...(options.control === undefined ? {} : { control: { url: options.control, ...at } }),
         sampleRate: options.sampleRate,
-        ...(options.policy === undefined ? {} : { policy: await readJsonFile(options.policy) }),
+        ...(options.policy === undefined ? {} : { policy: await readPolicyFile(options.policy) }),
       });
       process.stdout.write(
         options.json

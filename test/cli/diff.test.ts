@@ -51,7 +51,7 @@ const files: Record<string, Buffer | string> = {
   "text.txt": "hello",
   "equal-nan.json": '{"outputs":{"*":{"rule":"exact","equalNan":true}}}',
   "ignore.json": '{"outputs":{"*":{"rule":"exact","ignore":{"reason":"known"}}}}',
-  "wrong.json": '{"outputs":{"*":{"rule":"numpy","atol":-1}}}',
+  "wrong.json": '{"outputs": {\n  "*": {\n    "rule": "numpy",\n    "atol":   -1\n}}}',
 };
 
 interface Said {
@@ -113,8 +113,12 @@ test.each<[args: string, message: string]>([
   ["a.npy a.npy --rule exact --rtol 1", "The rule exact has no tolerances"],
   ["a.npy a.npy --rule exact --atol 0", "The rule exact has no tolerances"],
   ["a.npy a.npy --policy equal-nan.json --rtol 1", "cannot be used with option '--rtol"],
-  ["a.npy a.npy --policy missing.json", "missing.json cannot be read as JSON"],
-  ["a.npy a.npy --policy wrong.json", "outputs.*.atol: must be 0 or more"],
+  ["a.npy a.npy --policy missing.json", "missing.json cannot be read as a policy: ENOENT"],
+  [
+    "a.npy a.npy --policy wrong.json",
+    "wrong.json: The policy is not valid: line 4, column 15: outputs.*.atol: must be 0 or more",
+  ],
+  ["a.npy a.npy --policy text.txt", "text.txt: The policy is not valid: line 1, column 1: "],
   ["a.npy a.npy --header-length 1,2,3", "must be a length in bytes"],
   ["a.npy a.npy --html no/such/folder.html", "cannot be written"],
   ["missing.npy a.npy", "missing.npy: ENOENT"],
@@ -202,5 +206,5 @@ test.runIf(existsSync("/dev/full"))("a report that cannot be written is no verdi
   const { code, stderr } = await diffInto(full, "a.npy", "a.npy");
   closeSync(full);
   expect(code).toBe(2);
-  expect(stderr).toMatch(/^error: the report cannot be written: ENOSPC.*\n$/);
+  expect(stderr).toMatch(/^error: the output cannot be written: ENOSPC.*\n$/);
 });

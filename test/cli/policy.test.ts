@@ -55,7 +55,7 @@ afterAll(async () => {
 
 const files = {
   "looser.json": '{"outputs":{"*":{"rule":"numpy","atol":0.5,"rtol":0,"decision":{"type":"argmax"}}}}',
-  "wrong.json": '{"outputs":{"*":{"rule":"numpy","atol":-1}}}',
+  "wrong.json": '{"outputs":{"*":\n  {"rule":"numpy","atol":-1}}}',
   "text.json": "atol: 1",
 };
 
@@ -111,10 +111,13 @@ test("try --json prints the run alone", async () => {
 test.each<[string[], RegExp]>([
   [
     ["try", "wrong.json", "--deployment", "NAME", "--candidate", "c0"],
-    /policy\.outputs\.\*\.atol: must be 0 or more/,
+    /wrong\.json: The policy is not valid: line 2, column 26: outputs\.\*\.atol: must be 0 or more/,
   ],
-  [["try", "text.json", "--deployment", "NAME", "--candidate", "c0"], /cannot be read as JSON/],
-  [["try", "none.json", "--deployment", "NAME", "--candidate", "c0"], /cannot be read as JSON/],
+  [
+    ["try", "text.json", "--deployment", "NAME", "--candidate", "c0"],
+    /text\.json: The policy is not valid: line 1, column 1: /,
+  ],
+  [["try", "none.json", "--deployment", "NAME", "--candidate", "c0"], /cannot be read as a policy: ENOENT/],
   [["try", "looser.json", "--deployment", "NAME", "--candidate", "x"], /no candidate named "x"/],
   [["try", "looser.json", "--deployment", "none", "--candidate", "c0"], /no deployment named "none"/],
   [
@@ -141,5 +144,9 @@ test("show and set: what is in force, and what was only tried", async () => {
   expect(set).toMatchObject({ code: 0, stdout: `${name} is judged by policy version 3\n` });
   const { stdout } = await policy("show", name, "--json");
   expect(JSON.parse(stdout)).toMatchObject({ version: 3, body: { outputs: { "*": { atol: 0.5 } } } });
-  expect((await policy("set", name, "wrong.json")).code).toBe(2);
+  const wrong = await policy("set", name, "wrong.json");
+  expect([wrong.code, wrong.stderr]).toEqual([
+    2,
+    expect.stringContaining("wrong.json: The policy is not valid: line 2"),
+  ]);
 });
