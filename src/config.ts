@@ -33,8 +33,13 @@ const schema = z.object({
   UNDERSTUDY_MODEL_SERVER_PORT: port.default(0),
   UNDERSTUDY_BLOBS: z
     .string()
-    .regex(/^file:.+$/, "must be file:PATH; other kinds of store are not supported")
+    .regex(
+      /^(file:.+|s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/.*)?)$/,
+      "must be file:PATH or s3://BUCKET/PREFIX",
+    )
     .optional(),
+  AWS_ENDPOINT_URL: urlOf("http:", "https:").optional(),
+  AWS_ENDPOINT_URL_S3: urlOf("http:", "https:").optional(),
   UNDERSTUDY_MODELS_DIR: z.string().min(1).default("models"),
   UNDERSTUDY_CONTROL_URL: urlOf("http:", "https:").default("http://127.0.0.1:8080"),
   UNDERSTUDY_DEFAULT_PRIMARY: urlOf("http:", "https:").optional(),
@@ -63,8 +68,10 @@ export interface Config {
   controlPort: number;
   metricsPort: number;
   modelServerPort: number;
-  /** `file:/absolute/path`. */
+  /** `file:/absolute/path` or `s3://bucket/prefix`. */
   blobs: string;
+  /** An S3-compatible server other than AWS' own. Region and credentials are found by the AWS SDK. */
+  s3Endpoint: string | undefined;
   modelsDir: string;
   controlUrl: string;
   /** Where the gateway sends requests for models that no deployment names. */
@@ -121,7 +128,8 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
     controlPort: env.UNDERSTUDY_CONTROL_PORT,
     metricsPort: env.UNDERSTUDY_METRICS_PORT,
     modelServerPort: env.UNDERSTUDY_MODEL_SERVER_PORT,
-    blobs: `file:${resolve(blobs.slice("file:".length))}`,
+    blobs: blobs.startsWith("file:") ? `file:${resolve(blobs.slice("file:".length))}` : blobs,
+    s3Endpoint: env.AWS_ENDPOINT_URL_S3 ?? env.AWS_ENDPOINT_URL,
     modelsDir: resolve(env.UNDERSTUDY_MODELS_DIR),
     controlUrl: env.UNDERSTUDY_CONTROL_URL.replace(/\/+$/, ""),
     defaultPrimary: env.UNDERSTUDY_DEFAULT_PRIMARY?.replace(/\/+$/, ""),

@@ -1,4 +1,4 @@
-import { UnderstudyError } from "../errors.js";
+import type { Config } from "../config.js";
 import { createFileStore } from "./file-store.js";
 
 /** Where segments and other large immutable things are kept. Keys are relative paths; see {@link checkKey}. */
@@ -12,12 +12,12 @@ export interface BlobStore {
 }
 
 /**
- * Opens the blob store that `UNDERSTUDY_BLOBS` names, `file:/absolute/path`.
- * @throws UnderstudyError `config_invalid` for a kind of store that there is none of.
+ * Opens the blob store that `UNDERSTUDY_BLOBS` names, `file:/absolute/path` or `s3://bucket/prefix`.
  */
-export function createBlobStore(url: string): BlobStore {
-  if (url.startsWith("file:")) return createFileStore(url.slice("file:".length));
-  throw new UnderstudyError("config_invalid", `No blob store for ${url}`, {
-    hint: "Set UNDERSTUDY_BLOBS to file:PATH.",
-  });
+export async function createBlobStore(config: Pick<Config, "blobs" | "s3Endpoint">): Promise<BlobStore> {
+  const { blobs, s3Endpoint } = config;
+  if (!blobs.startsWith("s3:")) return createFileStore(blobs.slice("file:".length));
+  // The AWS SDK is large: only those who use it load it.
+  const { createS3Store } = await import("./s3-store.js");
+  return createS3Store(blobs, s3Endpoint);
 }

@@ -31,7 +31,7 @@ const side = startCaptureSide({
   spoolBytesMax: config.spoolBytesMax,
   bodyBytesMax: config.bodyBytesMax,
   catalogue: store?.catalogue ?? null,
-  blobs: createBlobStore(config.blobs),
+  blobs: await createBlobStore(config),
   onWork: (workIds) => {
     queues
       ?.addReplay(workIds)

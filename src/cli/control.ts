@@ -31,12 +31,12 @@ export function controlCommand(): Command {
       const log = createLogger(config, "control");
       const store = createStore(config.databaseUrl);
       const upstream = createUpstream({ config });
+      const blobs = await createBlobStore(config);
       const close = async () => {
         await upstream.close();
         await store.close();
       };
       try {
-        const blobs = createBlobStore(config.blobs);
         const service = await startControl({ config, log, store, blobs, upstream });
         await serve({ ready: service.ready, close: () => service.close().finally(close) }, log);
       } catch (error) {

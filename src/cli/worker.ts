@@ -24,7 +24,7 @@ export function workerCommand(): Command {
       }
       await assertMigrated(databaseUrl);
       const log = createLogger(config, "worker");
-      const blobs = createBlobStore(config.blobs);
+      const blobs = await createBlobStore(config);
       const store = createStore(databaseUrl);
       const upstream = createUpstream({ config });
       const close = async () => {

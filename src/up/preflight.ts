@@ -21,7 +21,7 @@ export async function preflight(config: Config, { demo }: { demo: boolean }): Pr
   await makeDataFolder(config.dataDir);
   await checkPorts(config, demo);
   if (config.redisUrl !== undefined) await checkRedis(config.redisUrl);
-  await checkBlobs(config.blobs);
+  await checkBlobs(config);
 }
 
 async function checkPorts(config: Config, demo: boolean): Promise<void> {
@@ -83,8 +83,8 @@ async function checkRedis(redisUrl: string): Promise<void> {
   }
 }
 
-async function checkBlobs(url: string): Promise<void> {
-  const blobs = createBlobStore(url);
+async function checkBlobs(config: Config): Promise<void> {
+  const blobs = await createBlobStore(config);
   const key = `probe/${randomUUID()}`;
   try {
     await blobs.put(key, new Uint8Array(1));
@@ -92,9 +92,11 @@ async function checkBlobs(url: string): Promise<void> {
   } catch (error) {
     throw new UnderstudyError(
       "config_invalid",
-      `The blob store ${url} cannot be written: ${messageOf(error)}`,
+      `The blob store ${config.blobs} cannot be written: ${messageOf(error)}`,
       {
-        hint: "Set UNDERSTUDY_BLOBS to file:PATH, a folder that you may write to.",
+        hint: config.blobs.startsWith("s3:")
+          ? "Check the bucket's name, AWS_REGION, AWS_ENDPOINT_URL and the credentials; docs/configuration.md lists what is needed."
+          : "Set UNDERSTUDY_BLOBS to file:PATH, a folder that you may write to, or to s3://BUCKET/PREFIX.",
         cause: error,
       },
     );

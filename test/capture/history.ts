@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { createBlobStore } from "../../src/blobs/blobs.js";
+import { createFileStore } from "../../src/blobs/file-store.js";
 import { createAccount } from "../../src/capture/account.js";
 import { createDrain } from "../../src/capture/drain.js";
 import { type Epoch, epochFiles, openEpoch } from "../../src/capture/epoch.js";
@@ -124,7 +124,7 @@ export function createHistory(folder: string, blobsFolder: string) {
   });
   const deployments = [1, 2].map((id) => tally.open(id)!);
   const inFlight: { deployment: DeploymentTally; minute: MinuteTally; sequence: number; atMs: number }[] = [];
-  const shipDeps = { blobs: createBlobStore(`file:${blobsFolder}`), bodyBytesMax: 1e6 };
+  const shipDeps = { blobs: createFileStore(blobsFolder), bodyBytesMax: 1e6 };
 
   return {
     clock,
@@ -184,7 +184,7 @@ export function createHistory(folder: string, blobsFolder: string) {
 async function shipOne(
   epoch: Epoch,
   catalogue: Catalogue,
-  deps: { blobs: ReturnType<typeof createBlobStore>; bodyBytesMax: number },
+  deps: { blobs: ReturnType<typeof createFileStore>; bodyBytesMax: number },
 ): Promise<void> {
   const file = epoch.files[0];
   if (file === undefined) return;

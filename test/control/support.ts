@@ -49,7 +49,7 @@ export async function openControl(over: Partial<Config> = {}): Promise<TestContr
   };
   const config = { ...loadConfig(settings), ...over };
   const upstream = createUpstream({ config });
-  const blobs = createBlobStore(config.blobs);
+  const blobs = await createBlobStore(config);
   const service = await startControl({ config, log: silent, store: world.store, blobs, upstream });
   const origin = `http://127.0.0.1:${service.ready.port}`;
   return {

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { deflateSync, gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { createBlobStore } from "../../src/blobs/blobs.js";
+import { createFileStore } from "../../src/blobs/file-store.js";
 import type { Capture } from "../../src/capture/capture.js";
 import { readSegment } from "../../src/capture/segment.js";
 import { createStore, type Store } from "../../src/store/store.js";
@@ -101,7 +101,7 @@ async function segmentsOf(name: string): Promise<{ captures: Capture[] }[]> {
     databaseAt(database.url, new URL(database.url).pathname.slice(1)),
     (client) => client.query("SELECT blob_key FROM segments WHERE deployment_id = $1", [ids.get(name)]),
   );
-  const blobs = createBlobStore(`file:${gateway.dataDir}/blobs`);
+  const blobs = createFileStore(`${gateway.dataDir}/blobs`);
   return Promise.all(
     rows.map(async ({ blob_key }: { blob_key: string }) => {
       return { captures: await readSegment(await blobs.get(blob_key)) };

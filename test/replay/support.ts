@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { pino } from "pino";
 import { createAnswerKeeper } from "../../src/answers/keeper.js";
 import { createAnswerQuota } from "../../src/answers/quota.js";
-import { createBlobStore } from "../../src/blobs/blobs.js";
+import { createFileStore } from "../../src/blobs/file-store.js";
 import type { Capture } from "../../src/capture/capture.js";
 import { writeSegment } from "../../src/capture/segment.js";
 import { newId } from "../../src/ids.js";
@@ -108,7 +108,7 @@ export type ReplayWorld = Awaited<ReturnType<typeof openReplayWorld>>;
 export async function openReplayWorld() {
   const world = await openWorld();
   const folder = await mkdtemp(join(tmpdir(), "understudy-replay-"));
-  const blobs = createBlobStore(`file:${folder}`);
+  const blobs = createFileStore(folder);
   const upstream = createUpstream({ config: { secret: () => undefined } });
   let names = 0;
 
