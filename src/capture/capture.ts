@@ -31,6 +31,8 @@ export interface Capture {
   /** The version that answered, from the response; empty when it named none. */
   primaryVersion: string;
   sample: Sample;
+  /** Of a targeted capture, the rule that added it; else empty. */
+  rule: string;
   tags: Readonly<Record<string, string>>;
 }
 

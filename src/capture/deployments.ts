@@ -4,6 +4,7 @@ import { messageOf } from "../errors.js";
 import type { Logger } from "../log.js";
 import type { Registry } from "../store/groups.js";
 import type { GatewayConfig } from "../store/types.js";
+import { captureSettingsSchema } from "./settings.js";
 
 /** How soon a change, the kill switch above all, reaches the gateway. */
 const pollMs = 1_000;
@@ -33,7 +34,7 @@ export async function watchDeployments(deps: {
 
   if (known !== "") {
     try {
-      onChange(JSON.parse(known) as GatewayConfig);
+      onChange(copyOf(known));
     } catch (error) {
       log.warn({ path, error: messageOf(error) }, "the copy of the deployments cannot be read");
       known = "";
@@ -82,5 +83,16 @@ export async function watchDeployments(deps: {
       closed = true;
       clearTimeout(timer);
     },
+  };
+}
+
+/** What the file says. One of an earlier version says nothing of rules. */
+function copyOf(text: string): GatewayConfig {
+  const { deployments } = JSON.parse(text) as GatewayConfig;
+  return {
+    deployments: deployments.map((deployment) => ({
+      ...deployment,
+      capture: captureSettingsSchema.parse(deployment.capture ?? {}),
+    })),
   };
 }

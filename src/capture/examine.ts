@@ -4,9 +4,10 @@ import { decodeInferRequest, decodeInferResponse } from "../protocol/infer.js";
 import { sequenceId, usesSharedMemory } from "../protocol/request-parameters.js";
 import type { Capture, NotEligibleReason } from "./capture.js";
 import type { StoredRecord } from "./record.js";
+import { tagCharactersMax } from "./settings.js";
 
-/** Request headers that are kept because they tell requests apart, not what the body is. */
-const tagHeaders = new Set(["traceparent", "x-request-id"]);
+/** Request headers that say what the body is, or the answer may be; all others that were recorded are tags. */
+const contentHeaders = new Set(["accept", "content-encoding", "content-type", headerLengthName]);
 
 const versionCharactersMax = 128;
 
@@ -42,6 +43,7 @@ export function examine(record: StoredRecord, bytesMax: number): Examined {
       primaryMs: record.primaryMs,
       primaryVersion: versionOf(record.responseBody, responseHeaders, bytesMax),
       sample: record.sample,
+      rule: record.rule,
       tags,
     },
   };
@@ -105,7 +107,8 @@ function split(headers: Readonly<Record<string, string>>) {
   const requestHeaders: Record<string, string> = {};
   const tags: Record<string, string> = {};
   for (const [name, value] of Object.entries(headers)) {
-    (tagHeaders.has(name) ? tags : requestHeaders)[name] = value;
+    if (contentHeaders.has(name)) requestHeaders[name] = value;
+    else tags[name] = value.slice(0, tagCharactersMax);
   }
   return { requestHeaders, tags };
 }

@@ -37,6 +37,8 @@ export interface SeenExchange {
   primaryMs: number;
   status: number;
   sample: Sample;
+  /** Of a targeted exchange, the rule that added it; else empty. */
+  rule: string;
   method: string;
   path: string;
   /** Names and values in turn. Neither can hold a line break: HTTP parsers refuse it. */
@@ -50,7 +52,7 @@ export interface SeenExchange {
 
 /** Copies an exchange into the ring. False: it does not fit. */
 export function writeExchange(ring: RingProducer, seen: SeenExchange): boolean {
-  const text = `${seen.method}\n${seen.path}\r${seen.requestHeaders.join("\n")}\r${seen.responseHeaders.join("\n")}`;
+  const text = `${seen.method}\n${seen.path}\n${seen.rule}\r${seen.requestHeaders.join("\n")}\r${seen.responseHeaders.join("\n")}`;
   const bytes = offset.payload + text.length + seen.requestBytes + seen.responseBytes;
   const at = ring.reserve(bytes, recordKind.capture);
   if (at < 0) return false;
@@ -122,7 +124,7 @@ export function readRecord(data: Buffer, at: number): StoredRecord {
   const requestAt = textAt + textBytes;
   const responseAt = requestAt + requestBytes;
   const [line = "", request = "", response = ""] = data.toString("latin1", textAt, requestAt).split("\r");
-  const [method = "", path = ""] = line.split("\n");
+  const [method = "", path = "", rule = ""] = line.split("\n");
   return {
     id: formatId(data.subarray(at + offset.id, at + offset.payload)),
     cut: data.readDoubleLE(at + offset.cut),
@@ -132,6 +134,7 @@ export function readRecord(data: Buffer, at: number): StoredRecord {
     primaryMs: data.readDoubleLE(at + offset.primaryMs),
     status: data.readUInt16LE(at + offset.status),
     sample: samples[data.readUInt16LE(at + offset.sample)] ?? "targeted",
+    rule,
     method,
     path,
     requestHeaders: request === "" ? [] : request.split("\n"),

@@ -33,6 +33,7 @@ export function writeSegment(captures: readonly Capture[], about: Record<string,
       { name: "primary_ms", type: "DOUBLE", data: column((c) => c.primaryMs) },
       { name: "primary_version", type: "STRING", data: column((c) => c.primaryVersion) },
       { name: "sample", type: "STRING", data: column((c) => c.sample) },
+      { name: "rule", type: "STRING", data: column((c) => c.rule) },
       { name: "tags", type: "STRING", data: json((c) => c.tags) },
     ].map((source) => ({ ...source, nullable: false })) as Parameters<
       typeof parquetWriteBuffer
@@ -62,6 +63,8 @@ interface Row {
   primary_ms: number;
   primary_version: string;
   sample: Sample;
+  /** Not in segments written before there were rules. */
+  rule?: string;
   tags: string;
 }
 
@@ -89,6 +92,7 @@ export async function readSegment(bytes: Uint8Array): Promise<Capture[]> {
     primaryMs: row.primary_ms,
     primaryVersion: row.primary_version,
     sample: row.sample,
+    rule: row.rule ?? "",
     tags: JSON.parse(row.tags) as Record<string, string>,
   }));
 }

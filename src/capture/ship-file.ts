@@ -133,6 +133,7 @@ function rowOf(capture: Capture, row: number): CaptureRow {
     requestBytes: capture.requestBody.length,
     responseBytes: capture.responseBody.length,
     sample: capture.sample,
+    rule: capture.rule,
     tags: capture.tags,
   };
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { captureChangeSchema, captureSettingsSchema } from "../capture/settings.js";
 import { dispositions } from "../compare/facts.js";
 import { policySchema } from "../compare/policy.js";
 import { signatureMarks, signatureStates } from "../compare/signature-state.js";
@@ -129,6 +130,12 @@ const answersBytesPerDay = z
   .max(2 ** 50)
   .meta({ description: "Quota of kept answers, by UTC day of their captures; default 2 GiB" });
 
+const captureSettings = captureSettingsSchema.meta({ id: "CaptureSettings" });
+const captureChange = captureChangeSchema.meta({
+  id: "CaptureChange",
+  description: "What is captured beside the base sample; absent fields stay",
+});
+
 export const deploymentCreate = z
   .strictObject({
     name,
@@ -136,6 +143,7 @@ export const deploymentCreate = z
     control: endpointInput.optional(),
     sampleRate: rate.optional(),
     captureEnabled: z.boolean().optional(),
+    capture: captureChange.optional(),
     keepAnswers: keepAnswers.optional(),
     answersBytesPerDay: answersBytesPerDay.optional(),
     policy: policyBody.optional(),
@@ -149,6 +157,7 @@ export const deploymentUpdate = z
     control: endpointInput.nullable().optional(),
     sampleRate: rate.optional(),
     captureEnabled: z.boolean().optional(),
+    capture: captureChange.optional(),
     keepAnswers: keepAnswers.optional(),
     answersBytesPerDay: answersBytesPerDay.optional(),
   })
@@ -162,6 +171,7 @@ export const deployment = z
     control: endpoint.nullable(),
     sampleRate: rate,
     captureEnabled: z.boolean(),
+    capture: captureSettings,
     keepAnswers,
     answersBytesPerDay,
     revision: count.meta({ description: "Grows with every change" }),
@@ -402,13 +412,17 @@ export const attempt = z.object({
   failure: z.enum(failureKinds).optional(),
 });
 
+const sampleWord = z
+  .enum(["base", "targeted"])
+  .meta({ description: "base: chosen by the coin; targeted: added by a rule, and in no rate" });
+
 export const comparisonItem = z
   .object({
     id: z.string(),
     run: z.number().int(),
     capturedAt: moment,
     judgedAt: moment,
-    sample: z.enum(["base", "targeted"]),
+    sample: sampleWord,
     disposition: z.enum(dispositions),
     reason: z.string().nullable(),
     result: z.enum(results).nullable(),
@@ -475,6 +489,7 @@ export const comparisonDetail = comparisonItem
         requestBytes: count,
         responseBytes: count,
         status: z.number().int().meta({ description: "Of the primary's answer" }),
+        rule: z.string().nullable().meta({ description: "Of a targeted capture, the rule that added it" }),
         tags: z.record(z.string(), z.string()),
       })
       .nullable(),
@@ -699,6 +714,7 @@ export const comparisonsQuery = z
   .strictObject({
     run: runNumber,
     result: z.enum(results).optional(),
+    sample: sampleWord.optional(),
     output: z.string().max(1024).optional(),
     kind: z.enum(comparisonKinds).optional(),
     signature: z.string().max(1024).optional(),

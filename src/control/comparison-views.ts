@@ -24,6 +24,7 @@ export function comparisonDetailView(full: ComparisonFull): ComparisonDetail {
     request: capture && {
       transport: capture.transport,
       status: capture.status,
+      rule: capture.rule === "" ? null : capture.rule,
       requestBytes: capture.requestBytes,
       responseBytes: capture.responseBytes,
       tags: capture.tags,

@@ -16,6 +16,7 @@ export function deploymentView(deployment: StoredDeployment): Deployment {
     control: deployment.control && endpointView(deployment.control),
     sampleRate: deployment.sampleRate,
     captureEnabled: deployment.captureEnabled,
+    capture: deployment.capture,
     keepAnswers: deployment.keepAnswers,
     answersBytesPerDay: deployment.answersBytesPerDay,
     revision: deployment.revision,

@@ -29,6 +29,11 @@ const requestRoles: ReadonlyMap<string, Role> = new Map([
   ),
 ]);
 
+/** Names of the request headers that are recorded of every deployment. */
+export const recordedRequestHeaders: ReadonlySet<string> = new Set(
+  [...requestRoles].flatMap(([name, role]) => (role === "kept" ? [name] : [])),
+);
+
 const responseRoles: ReadonlyMap<string, Role> = new Map([
   ...hopByHop,
   ...recorded("content-encoding", "content-type", "inference-header-content-length"),

@@ -1,5 +1,7 @@
+import type { TargetRule } from "../capture/settings.js";
 import type { DeploymentTally, Tally } from "../capture/tally.js";
 import type { GatewayConfig } from "../store/types.js";
+import { recordedRequestHeaders } from "./headers.js";
 import type { Primaries, Primary } from "./primaries.js";
 import type { RouteStats } from "./stats.js";
 
@@ -8,6 +10,10 @@ export interface DeploymentRoute {
   readonly primary: Primary;
   readonly sampleRate: number;
   readonly captureEnabled: boolean;
+  /** null: none, and nothing is spent on them. */
+  readonly targets: readonly TargetRule[] | null;
+  /** Names, lower case; null: none beside those of every deployment. */
+  readonly tags: ReadonlySet<string> | null;
   readonly stats: RouteStats;
   /** null: there are more deployments than can be counted. */
   readonly account: { tally: Tally; deployment: DeploymentTally } | null;
@@ -31,7 +37,7 @@ export function buildRoutes(deps: {
   const { config, defaultPrimary, primaries, tally, statsOf } = deps;
   const byModel = new Map<string, DeploymentRoute>();
   const urls = new Set<string>();
-  for (const { id, name, primary, sampleRate, captureEnabled } of config.deployments) {
+  for (const { id, name, primary, sampleRate, captureEnabled, capture } of config.deployments) {
     // Two deployments of one model cannot be told apart by the path: the first registered has it.
     if (!isHttp(primary.url) || byModel.has(primary.model)) continue;
     urls.add(primary.url);
@@ -40,6 +46,8 @@ export function buildRoutes(deps: {
       primary: primaries.at(primary.url),
       sampleRate,
       captureEnabled,
+      targets: capture.targets.length === 0 ? null : capture.targets,
+      tags: ownTags(capture.tags),
       stats: statsOf({ id, name }),
       account: deployment && { tally, deployment },
     });
@@ -50,6 +58,12 @@ export function buildRoutes(deps: {
   if (defaultPrimary !== undefined) urls.add(defaultPrimary);
   primaries.keepOnly(urls);
   return { byModel, fallback: fallbackUrl === undefined ? null : primaries.at(fallbackUrl) };
+}
+
+/** Names of headers that are recorded of this deployment's requests only; null: none. */
+function ownTags(names: readonly string[]): ReadonlySet<string> | null {
+  const own = names.filter((name) => !recordedRequestHeaders.has(name));
+  return own.length === 0 ? null : new Set(own);
 }
 
 function isHttp(url: string): boolean {

@@ -63,7 +63,10 @@ export function createGatewayServer(deps: {
       answerError(response, 404, noPrimary(model));
       return;
     }
-    const sighting = route && infer ? sight(route, { method, path: target }, budget, random) : null;
+    const sighting =
+      route && infer
+        ? sight(route, { method, path: target, rawHeaders: request.rawHeaders }, budget, random)
+        : null;
     new Exchange(request, response, route?.stats ?? otherStats, sighting).start(primary, target);
   }
 

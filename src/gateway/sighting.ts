@@ -1,6 +1,8 @@
 import type { DropReason } from "../capture/capture.js";
+import type { TargetRule } from "../capture/settings.js";
 import type { MinuteTally, Tally } from "../capture/tally.js";
 import type { DeploymentRoute } from "./routes.js";
+import { matchingRule, rulesStillOpen } from "./targets.js";
 
 /** Memory that all bodies under way may take together; what goes beyond is not captured. */
 export interface CaptureBudget {
@@ -11,7 +13,8 @@ export interface CaptureBudget {
 
 /**
  * What the capture side will be told of one exchange: bodies by reference, as they pass. It never delays them, and it
- * ends in exactly one of: handed over, or dropped for one reason.
+ * ends in exactly one of: handed over, dropped for one reason, or, outside the base sample, sampled out because no rule
+ * wanted it.
  */
 export interface Sighting {
   /** @param contentLength of the request; null when it is not said beforehand */
@@ -26,7 +29,7 @@ export interface Sighting {
 /** Counts the request in its deployment's account. null: it is not sampled, and nothing more is to be told. */
 export function sight(
   route: DeploymentRoute,
-  exchange: { method: string; path: string },
+  exchange: SightedHead,
   budget: CaptureBudget,
   random: () => number,
 ): Sighting | null {
@@ -39,12 +42,32 @@ export function sight(
     tally.dropped(minute, "capture_off");
     return null;
   }
-  if (random() >= route.sampleRate) {
+  // The one coin: it alone decides the base sample. Rules are looked at only where it says no.
+  const base = random() < route.sampleRate;
+  const rules = base || route.targets === null ? null : rulesStillOpen(route.targets, exchange.rawHeaders);
+  if (!base && rules === null) {
     tally.sampledOut(minute);
     return null;
   }
-  const { deploymentId } = deployment;
-  return openSighting({ tally, minute, budget, ...exchange, deploymentId, sequence, receivedAtMs });
+  return openSighting({
+    tally,
+    minute,
+    budget,
+    ...exchange,
+    deploymentId: deployment.deploymentId,
+    sequence,
+    receivedAtMs,
+    tags: route.tags,
+    rules,
+    random,
+  });
+}
+
+/** What is known of a request when it is sighted. `rawHeaders`: names and values in turn, as the client sent them. */
+export interface SightedHead {
+  method: string;
+  path: string;
+  rawHeaders: readonly string[];
 }
 
 function openSighting(known: {
@@ -53,11 +76,20 @@ function openSighting(known: {
   budget: CaptureBudget;
   method: string;
   path: string;
+  rawHeaders: readonly string[];
   deploymentId: number;
   sequence: number;
   receivedAtMs: number;
+  /** Names of request headers to be recorded beside the allow list; null: none. */
+  tags: ReadonlySet<string> | null;
+  /** Of an exchange outside the base sample, the rules that may still want it; null: it is in the base sample. */
+  rules: readonly TargetRule[] | null;
+  random: () => number;
 }): Sighting {
-  const { tally, minute, budget, method, path, deploymentId, sequence, receivedAtMs } = known;
+  const { tally, minute, budget, method, path, deploymentId, sequence, receivedAtMs, rules } = known;
+  const openedMs = rules === null ? 0 : performance.now();
+  /** Why its bodies are no longer held, while it is open whether a rule wants it. */
+  let missed: DropReason | null = null;
   let open = true;
   let requestHeaders: readonly string[] = [];
   let responseHeaders: readonly string[] = [];
@@ -67,36 +99,61 @@ function openSighting(known: {
   let responseBytes = 0;
   let status = 0;
 
-  function end(): void {
-    open = false;
+  function release(): void {
     budget.heldBytes -= requestBytes + responseBytes;
     requestChunks = [];
     responseChunks = [];
+    requestBytes = 0;
+    responseBytes = 0;
+  }
+
+  function end(): void {
+    open = false;
+    release();
   }
 
   function drop(reason: DropReason): void {
     if (!open) return;
     end();
-    tally.dropped(minute, reason);
+    if (rules === null) {
+      tally.dropped(minute, reason);
+      return;
+    }
+    // A primary that failed is an error to the client, and to a rule; who left early got no status.
+    const failed = reason === "primary_failed";
+    const ending = { status: failed ? 502 : 0, tookMs: performance.now() - openedMs };
+    if (matchingRule(rules, ending, known.random) === null) tally.sampledOut(minute);
+    else tally.dropped(minute, reason);
+  }
+
+  /** Its bodies cannot be kept. Outside the base sample it is a loss only if a rule turns out to want it. */
+  function giveUp(reason: DropReason): void {
+    if (rules === null) {
+      drop(reason);
+      return;
+    }
+    release();
+    missed ??= reason;
   }
 
   function hold(bytes: number, bodyBytes: number): boolean {
     budget.heldBytes += bytes;
-    if (bodyBytes > budget.bodyBytesMax) drop("too_large");
-    else if (budget.heldBytes > budget.heldBytesMax) drop("buffer_full");
-    return open;
+    if (bodyBytes > budget.bodyBytesMax) giveUp("too_large");
+    else if (budget.heldBytes > budget.heldBytesMax) giveUp("buffer_full");
+    return open && missed === null;
   }
 
   return {
     drop,
 
     request(headers, contentLength) {
-      requestHeaders = headers;
-      if (contentLength !== null && contentLength > budget.bodyBytesMax) drop("too_large");
+      requestHeaders =
+        known.tags === null ? headers : [...headers, ...pickHeaders(known.rawHeaders, known.tags)];
+      if (contentLength !== null && contentLength > budget.bodyBytesMax) giveUp("too_large");
     },
 
     requestChunk(chunk) {
-      if (!open) return;
+      if (!open || missed !== null) return;
       requestBytes += chunk.length;
       if (hold(chunk.length, requestBytes)) requestChunks.push(chunk);
     },
@@ -104,25 +161,36 @@ function openSighting(known: {
     response(code, headers, contentLength) {
       status = code;
       responseHeaders = headers;
-      if (contentLength !== null && contentLength > budget.bodyBytesMax) drop("too_large");
+      if (contentLength !== null && contentLength > budget.bodyBytesMax) giveUp("too_large");
     },
 
     responseChunk(chunk) {
-      if (!open) return;
+      if (!open || missed !== null) return;
       responseBytes += chunk.length;
       if (hold(chunk.length, responseBytes)) responseChunks.push(chunk);
     },
 
     handOver(primaryMs) {
       if (!open) return;
+      let rule = "";
+      if (rules !== null) {
+        const matched = matchingRule(rules, { status, tookMs: primaryMs }, known.random);
+        if (matched === null || missed !== null) {
+          end();
+          if (matched === null) tally.sampledOut(minute);
+          else tally.dropped(minute, missed!);
+          return;
+        }
+        rule = matched.name;
+      }
       tally.handOver(minute, {
         deploymentId,
         sequence,
         receivedAtMs,
         primaryMs,
         status,
-        // The one coin decides the base sample; nothing else is captured yet.
-        sample: "base",
+        sample: rules === null ? "base" : "targeted",
+        rule,
         method,
         path,
         requestHeaders,
@@ -135,4 +203,14 @@ function openSighting(known: {
       end();
     },
   };
+}
+
+/** Names in lower case, and values, in turn. */
+function pickHeaders(raw: readonly string[], names: ReadonlySet<string>): string[] {
+  const picked: string[] = [];
+  for (let index = 0; index + 1 < raw.length; index += 2) {
+    const name = raw[index]!.toLowerCase();
+    if (names.has(name)) picked.push(name, raw[index + 1]!);
+  }
+  return picked;
 }

@@ -78,10 +78,10 @@ function commitStatement({ segment, captures, cut }: SegmentCommit): Prisma.Sql 
       RETURNING id, deployment_id
     ), new_captures AS (
       INSERT INTO captures (day, id, deployment_id, segment_id, "row", received_at, transport, primary_version,
-                            status, primary_ms, request_bytes, response_bytes, sample, tags)
+                            status, primary_ms, request_bytes, response_bytes, sample, rule, tags)
       SELECT (c.received_at AT TIME ZONE 'UTC')::date, c.id, s.deployment_id, s.id, c."row", c.received_at,
              c.transport, c.primary_version, c.status, c.primary_ms, c.request_bytes, c.response_bytes,
-             c.sample, c.tags
+             c.sample, c.rule, c.tags
       FROM new_segment s, unnest(
         ${column(captures, (c) => c.id)}::uuid[],
         ${column(captures, (c) => c.row)}::int[],
@@ -93,9 +93,10 @@ function commitStatement({ segment, captures, cut }: SegmentCommit): Prisma.Sql 
         ${column(captures, (c) => c.requestBytes)}::int[],
         ${column(captures, (c) => c.responseBytes)}::int[],
         ${column(captures, (c) => c.sample)}::text[],
+        ${column(captures, (c) => c.rule)}::text[],
         ${column(captures, (c) => jsonText(c.tags))}::jsonb[]
       ) AS c(id, "row", received_at, transport, primary_version, status, primary_ms, request_bytes,
-             response_bytes, sample, tags)
+             response_bytes, sample, rule, tags)
       ON CONFLICT DO NOTHING
       RETURNING received_at
     ), new_counts AS (

@@ -10,6 +10,7 @@ type DetailRow = ComparisonColumns & {
   details: unknown;
   transport: string | null;
   status: number;
+  rule: string;
   requestBytes: number;
   responseBytes: number;
   tags: Record<string, string>;
@@ -27,7 +28,7 @@ export async function readComparison(prisma: PrismaClient, id: ComparisonId): Pr
   if (day.startsWith("+")) return null;
   const [found] = await prisma.$queryRaw<DetailRow[]>`
     SELECT ${comparisonColumns}, o.details, d.name AS deployment, c.name AS candidate,
-      k.transport, k.status, k.request_bytes AS "requestBytes", k.response_bytes AS "responseBytes", k.tags, k.row,
+      k.transport, k.status, k.rule, k.request_bytes AS "requestBytes", k.response_bytes AS "responseBytes", k.tags, k.row,
       s.blob_key AS "blobKey", s.sha256,
       answered.answers_key AS "answersKey", answered.answers_sha256 AS "answersSha256"
     FROM outcomes o
@@ -47,14 +48,15 @@ export async function readComparison(prisma: PrismaClient, id: ComparisonId): Pr
     where: { day: new Date(day), runId: id.runId, captureId: id.captureId },
     orderBy: { output: "asc" },
   });
-  const { transport, status, requestBytes, responseBytes, tags, row, blobKey, sha256, ...others } = found;
+  const { transport, status, rule, requestBytes, responseBytes, tags, row, blobKey, sha256, ...others } =
+    found;
   const { answersKey, answersSha256, ...rest } = others;
   return {
     ...comparisonRowOf(rest),
     capture:
       transport === null || blobKey === null
         ? null
-        : { transport, status, requestBytes, responseBytes, tags, location: { blobKey, sha256, row } },
+        : { transport, status, rule, requestBytes, responseBytes, tags, location: { blobKey, sha256, row } },
     answers: answersKey && answersSha256 ? { key: answersKey, sha256: answersSha256 } : null,
     outputs: outputs.map(outputRowOf),
   };

@@ -36,10 +36,11 @@ export async function listComparisons(
 }
 
 function conditions(query: ComparisonQuery): Prisma.Sql[] {
-  const { runId, result, output, kind, signature, fromMs, toMs, sort, after } = query;
+  const { runId, result, sample, output, kind, signature, fromMs, toMs, sort, after } = query;
   const found = [Prisma.sql`o.run_id = ${runId}`];
   // Of a named output, the result that is asked for is its own: another output may have made the whole a mismatch.
   if (result !== null && output === null) found.push(Prisma.sql`o.result = ${result}`);
+  if (sample !== null) found.push(Prisma.sql`o.sample = ${sample}`);
   if (signature !== null) found.push(Prisma.sql`o.signature = ${signature}`);
   if (output !== null) found.push(hasOutput(Prisma.sql`d.output = ${output}`, kind, result));
   else if (kind !== null) {

@@ -32,6 +32,7 @@ export type ComparisonSort = "capturedAt" | "maxAbs" | "candidateMs";
 export interface ComparisonQuery {
   runId: number;
   result: Result | null;
+  sample: Sample | null;
   /** Only comparisons with this output; `result` and `kind` are then asked of the output. */
   output: string | null;
   kind: string | null;
@@ -90,6 +91,8 @@ export interface ComparisonFull extends ComparisonRow {
   capture: {
     transport: string;
     status: number;
+    /** Of a targeted capture, the rule that added it; else empty. */
+    rule: string;
     requestBytes: number;
     responseBytes: number;
     tags: Record<string, string>;

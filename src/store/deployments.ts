@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { KeepAnswers } from "../answers/keeping.js";
+import { type CaptureSettings, captureSettingsSchema } from "../capture/settings.js";
 import { UnderstudyError } from "../errors.js";
 import type { Endpoint } from "../upstream/endpoint.js";
 import type { PrismaClient } from "./client.js";
@@ -7,7 +8,7 @@ import { Prisma } from "./generated/client.js";
 import type { Registry } from "./groups.js";
 import { nextPolicyVersion, policyColumns } from "./policies.js";
 import { lockDeployment, openLiveRun, type Transaction } from "./runs.js";
-import { jsonInput } from "./sql.js";
+import { jsonInput, jsonText } from "./sql.js";
 import type { Deployment, Policy } from "./types.js";
 
 const withPolicy = {
@@ -34,7 +35,7 @@ type Deployments = Pick<
 
 export function createDeployments(prisma: PrismaClient): Deployments {
   return {
-    async createDeployment({ name, primary, control, policy, ...settings }) {
+    async createDeployment({ name, primary, control, policy, capture, ...settings }) {
       const row = await prisma.$transaction(async (tx) => {
         await lockNames(tx);
         await refuseTaken(tx, name, primary.model);
@@ -43,6 +44,7 @@ export function createDeployments(prisma: PrismaClient): Deployments {
             name,
             primary: jsonInput(primary),
             control: controlColumn(control),
+            capture: capture && jsonInput(capture),
             ...settings,
             policies: { create: policyColumns(1, policy) },
           },
@@ -54,13 +56,14 @@ export function createDeployments(prisma: PrismaClient): Deployments {
 
     refuseTaken: (name, model) => refuseTaken(prisma, name, model),
 
-    async updateDeployment(name, { primary, control, ...settings }) {
+    async updateDeployment(name, { primary, control, capture, ...settings }) {
       try {
         const row = await prisma.$transaction(async (tx) => {
           if (primary) {
             await lockNames(tx);
             await refuseTakenModel(tx, name, primary.model);
           }
+          if (capture) await mergeCapture(tx, name, capture);
           return tx.deployment.update({
             where: { name },
             data: {
@@ -121,10 +124,17 @@ export function createDeployments(prisma: PrismaClient): Deployments {
           primary: row.primary as unknown as Endpoint,
           sampleRate: row.sampleRate,
           captureEnabled: row.captureEnabled,
+          capture: captureSettingsSchema.parse(row.capture),
         })),
       };
     },
   };
+}
+
+/** In one statement: of two who change different settings at once, each keeps what the other set. */
+async function mergeCapture(tx: Transaction, name: string, change: Partial<CaptureSettings>): Promise<void> {
+  await tx.$executeRaw`
+    UPDATE deployments SET capture = capture || ${jsonText(change)}::jsonb WHERE name = ${name}`;
 }
 
 /** Until the transaction ends, no other takes a name or a primary's model. */
@@ -183,6 +193,7 @@ function toDeployment(row: DeploymentRow): Deployment {
     control: row.control as unknown as Endpoint | null,
     sampleRate: row.sampleRate,
     captureEnabled: row.captureEnabled,
+    capture: captureSettingsSchema.parse(row.capture),
     keepAnswers: row.keepAnswers as KeepAnswers,
     answersBytesPerDay: Number(row.answersBytesPerDay),
     revision: row.revision,

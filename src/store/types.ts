@@ -4,6 +4,7 @@
  */
 import type { KeepAnswers } from "../answers/keeping.js";
 import type { Sample } from "../capture/capture.js";
+import type { CaptureSettings } from "../capture/settings.js";
 import type { Disposition, Fact } from "../compare/facts.js";
 import type { OutputComparison, Result } from "../compare/types.js";
 import type { Endpoint } from "../upstream/endpoint.js";
@@ -24,6 +25,7 @@ export interface Deployment {
   /** Share of requests in the base sample, 0 to 1. */
   sampleRate: number;
   captureEnabled: boolean;
+  capture: CaptureSettings;
   /** Which of the candidates' answers are kept. */
   keepAnswers: KeepAnswers;
   /** Quota of kept answers, by UTC day of their captures. */
@@ -42,6 +44,8 @@ export interface NewDeployment {
   control: Endpoint | null;
   sampleRate: number;
   captureEnabled: boolean;
+  /** Default: the base sample alone. */
+  capture?: Partial<CaptureSettings>;
   /** Default: all. */
   keepAnswers?: KeepAnswers;
   /** Default: 2 GiB. */
@@ -56,7 +60,7 @@ export type DeploymentChange = Partial<
     Deployment,
     "primary" | "control" | "sampleRate" | "captureEnabled" | "keepAnswers" | "answersBytesPerDay"
   >
->;
+> & { capture?: Partial<CaptureSettings> };
 
 export interface Policy {
   id: number;
@@ -113,6 +117,7 @@ export interface GatewayConfig {
     primary: Endpoint;
     sampleRate: number;
     captureEnabled: boolean;
+    capture: CaptureSettings;
   }[];
 }
 
@@ -182,6 +187,8 @@ export interface CaptureRow {
   requestBytes: number;
   responseBytes: number;
   sample: Sample;
+  /** Of a targeted capture, the rule that added it; else empty. */
+  rule: string;
   tags: Readonly<Record<string, string>>;
 }
 

@@ -152,6 +152,7 @@ export function createHistory(folder: string, blobsFolder: string) {
           primaryMs: 1,
           status: 200,
           sample: "base",
+          rule: "",
           method: "POST",
           path: "/v2/models/m/infer",
           requestHeaders: [],

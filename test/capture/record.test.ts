@@ -19,6 +19,7 @@ const exchange = fc
     primaryMs: fc.double({ min: 0, noNaN: true }),
     status: fc.integer({ min: 100, max: 599 }),
     sample: fc.constantFrom("base" as const, "targeted" as const),
+    rule: fc.constantFrom("", "all-errors"),
     method: fc.constant("POST"),
     path: latin1.map((text) => `/${text}`),
     requestHeaders: headers,

@@ -24,6 +24,7 @@ const captureArbitrary: fc.Arbitrary<Capture> = fc.record({
   primaryMs: fc.double({ min: 0, max: 1e6, noNaN: true }),
   primaryVersion: text,
   sample: fc.constantFrom("base" as const, "targeted" as const),
+  rule: fc.constantFrom("", "all-errors"),
   tags: headers,
 });
 

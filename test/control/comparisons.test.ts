@@ -88,6 +88,7 @@ function capturesOf(count: number): Capture[] {
       primaryMs: 1,
       primaryVersion: "1",
       sample: "base",
+      rule: "",
       tags: {},
     } satisfies Capture;
   });

@@ -12,6 +12,7 @@ const deployment = (id: number) => ({
   primary: { url: `http://127.0.0.1:9/p${id}`, model: `m${id}`, version: null, headers: {} },
   sampleRate: 1,
   captureEnabled: true,
+  capture: { targets: [], sequences: false, tags: [] },
 });
 
 it.each([

@@ -57,6 +57,7 @@ export function capture(x: number, over: Partial<Capture> = {}): Capture {
     primaryMs: 2,
     primaryVersion: "1",
     sample: "base",
+    rule: "",
     tags: {},
     ...over,
   };

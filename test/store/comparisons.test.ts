@@ -85,6 +85,7 @@ afterAll(() => world.close());
 const query = (over: Partial<ComparisonQuery>): ComparisonQuery => ({
   runId,
   result: null,
+  sample: null,
   output: null,
   kind: null,
   signature: null,

@@ -51,6 +51,7 @@ describe("deployments", () => {
       primary: endpoint({ model: "served" }),
       sampleRate: 0.1,
       captureEnabled: true,
+      capture: { targets: [], sequences: false, tags: [] },
     });
   });
 

@@ -89,6 +89,7 @@ export function captureRow(row: number, over: Partial<CaptureRow> = {}): Capture
     requestBytes: 256,
     responseBytes: 64,
     sample: "base",
+    rule: "",
     tags: {},
     ...over,
   };

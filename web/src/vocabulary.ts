@@ -1,4 +1,4 @@
-import type { DropReason, NotEligibleReason } from "../../src/capture/capture.js";
+import type { DropReason, NotEligibleReason, Sample } from "../../src/capture/capture.js";
 import type { SignatureState } from "../../src/compare/signature-state.js";
 import type { DifferenceKind, IncomparableKind, Result } from "../../src/compare/types.js";
 import type { FailureKind } from "../../src/upstream/observation.js";
@@ -10,6 +10,11 @@ export const resultMeanings: Record<Result, string> = {
   mismatch: "At least one output differs beyond the policy",
   ignored: "Only outputs that the policy ignores differ",
   incomparable: "There were not two answers to compare",
+};
+
+export const sampleMeanings: Record<Sample, string> = {
+  base: "Chosen by the coin: what rates are made of",
+  targeted: "Added by a rule, such as an error or a slow answer; in no rate",
 };
 
 export const differenceMeanings: Record<DifferenceKind, string> = {

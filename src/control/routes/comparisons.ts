@@ -86,6 +86,7 @@ async function comparisonsPage(
   const rows = await comparisons.list({
     runId,
     result: query.result ?? null,
+    sample: query.sample ?? null,
     output: query.output ?? null,
     kind: query.kind ?? null,
     signature: query.signature ?? null,

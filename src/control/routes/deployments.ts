@@ -47,6 +47,7 @@ export function deploymentRoutes(context: ControlContext): Route[] {
           control,
           sampleRate: body.sampleRate ?? 1,
           captureEnabled: body.captureEnabled ?? true,
+          capture: body.capture,
           keepAnswers: body.keepAnswers,
           answersBytesPerDay: body.answersBytesPerDay,
           policy: body.policy ?? defaultPolicy,

@@ -64,7 +64,11 @@ function Head({ comparison }: { comparison: ComparisonDetail }) {
       <p className="quiet">
         {result && <Badge word={result} />} Captured <Moment at={capturedAt} />, judged{" "}
         <Moment at={judgedAt} />, run {run}
-        {sample === "targeted" && ", captured by a rule (not counted in rates)"}
+        {sample === "targeted" && (
+          <>
+            , captured by the rule <Name>{comparison.request?.rule ?? "?"}</Name> (in no rate)
+          </>
+        )}
         {similar && (
           <>
             {" "}

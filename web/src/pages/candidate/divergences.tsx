@@ -5,6 +5,7 @@ import { float, ms, none, words } from "../../format";
 import { TableScroll } from "../../parts/page";
 import { Answer, Empty } from "../../parts/state";
 import { Badge, Code, Moment } from "../../parts/words";
+import { sampleMeanings } from "../../vocabulary";
 import { FilterBar } from "./filter-bar";
 import { comparisonsQueryString, defaultSort, useFilters } from "./filters";
 
@@ -65,7 +66,12 @@ function Row({ item, withResult }: { item: ComparisonItem; withResult: boolean }
       <th scope="row">
         <Link to={path`/comparisons/${item.id}`} state={{ table: pathname + search }} className="row-link">
           <Moment at={item.capturedAt} />
-        </Link>
+        </Link>{" "}
+        {item.sample === "targeted" && (
+          <span className="quiet" title={sampleMeanings.targeted}>
+            targeted
+          </span>
+        )}
       </th>
       {withResult && <td>{item.result && <Badge word={item.result} />}</td>}
       <td>{item.kind === null ? none : words(item.kind)}</td>
@@ -140,8 +146,8 @@ function Paging({ nextCursor, busy }: { nextCursor: string | null; busy: boolean
 
 function Nothing({ summary }: { summary: Summary }) {
   const { filters, linkTo } = useFilters();
-  const { result, output, kind, signature, from, to, cursor } = filters;
-  if ([result, output, kind, signature, from, to, cursor].some((value) => value !== null)) {
+  const { result, sample, output, kind, signature, from, to, cursor } = filters;
+  if ([result, sample, output, kind, signature, from, to, cursor].some((value) => value !== null)) {
     return <Empty title="No comparison matches these filters." />;
   }
   if (summary.samples === 0) {

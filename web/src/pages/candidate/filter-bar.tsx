@@ -1,7 +1,13 @@
 import type { ReactNode } from "react";
 import type { Summary } from "../../../../src/control/api.js";
 import { visible, words } from "../../format";
-import { differenceMeanings, failureMeanings, incomparableMeanings, resultMeanings } from "../../vocabulary";
+import {
+  differenceMeanings,
+  failureMeanings,
+  incomparableMeanings,
+  resultMeanings,
+  sampleMeanings,
+} from "../../vocabulary";
 import { defaultSort, sorts, useFilters } from "./filters";
 
 /** Chooses what the table of divergences shows. Every choice takes effect at once, through the URL. */
@@ -25,6 +31,18 @@ export function FilterBar({ outputs }: { outputs: Summary["outputs"] }) {
           </option>
         ))}
         <option value="any">any</option>
+      </Choice>
+      <Choice
+        label="Sample"
+        value={filters.sample ?? ""}
+        onChange={(sample) => change({ sample: sample || null })}
+      >
+        <option value="">any</option>
+        {Object.entries(sampleMeanings).map(([sample, meaning]) => (
+          <option key={sample} value={sample} title={meaning}>
+            {sample}
+          </option>
+        ))}
       </Choice>
       <Choice
         label="Output"
@@ -66,7 +84,15 @@ export function FilterBar({ outputs }: { outputs: Summary["outputs"] }) {
         <button
           type="button"
           onClick={() =>
-            change({ result: null, output: null, kind: null, signature: null, from: null, to: null })
+            change({
+              result: null,
+              sample: null,
+              output: null,
+              kind: null,
+              signature: null,
+              from: null,
+              to: null,
+            })
           }
         >
           Clear filters

@@ -6,6 +6,7 @@ import { queryString } from "../../api";
 export interface Filters {
   run: string | null;
   result: string | null;
+  sample: string | null;
   output: string | null;
   kind: string | null;
   signature: string | null;
@@ -37,6 +38,7 @@ export function useFilters() {
   const filters: Filters = {
     run: value("run"),
     result: value("result"),
+    sample: value("sample"),
     output: value("output"),
     kind: value("kind"),
     signature: value("signature"),
