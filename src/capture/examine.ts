@@ -1,6 +1,7 @@
+import { decodeAnswer, decodeCall } from "../protocol/answer.js";
+import { type Call, callOf } from "../protocol/call.js";
 import { decodeContent } from "../protocol/content.js";
 import { headerLengthName, parseHeaderLength } from "../protocol/headers.js";
-import { decodeInferRequest, decodeInferResponse } from "../protocol/infer.js";
 import { sequenceId, usesSharedMemory } from "../protocol/request-parameters.js";
 import type { Capture, NotEligibleReason } from "./capture.js";
 import type { StoredRecord } from "./record.js";
@@ -21,8 +22,9 @@ export type Examined = { capture: Capture } | { notEligible: NotEligibleReason }
  * @param bytesMax most bytes of a body once its content coding is removed
  */
 export function examine(record: StoredRecord, bytesMax: number): Examined {
+  const call = callOf(record.path);
   const headers = fromPairs(record.requestHeaders);
-  const notEligible = ineligibility(record.requestBody, headers, bytesMax);
+  const notEligible = ineligibility(call, record.requestBody, headers, bytesMax);
   if (notEligible !== null) return { notEligible };
   const responseHeaders = fromPairs(record.responseHeaders);
   const { requestHeaders, tags } = split(headers);
@@ -41,7 +43,7 @@ export function examine(record: StoredRecord, bytesMax: number): Examined {
       responseHeaders,
       responseBody: record.responseBody,
       primaryMs: record.primaryMs,
-      primaryVersion: versionOf(record.responseBody, responseHeaders, bytesMax),
+      primaryVersion: versionOf(call, record.responseBody, responseHeaders, bytesMax),
       sample: record.sample,
       rule: record.rule,
       tags,
@@ -50,6 +52,7 @@ export function examine(record: StoredRecord, bytesMax: number): Examined {
 }
 
 function ineligibility(
+  call: Call,
   received: Uint8Array,
   headers: Readonly<Record<string, string>>,
   bytesMax: number,
@@ -67,7 +70,7 @@ function ineligibility(
     return "framing";
   }
   try {
-    const request = decodeInferRequest(body, headerLength);
+    const request = decodeCall(call, body, headerLength);
     if (usesSharedMemory(request)) return "shared_memory";
     if (sequenceId(request) !== null) return "sequence";
     return null;
@@ -77,6 +80,7 @@ function ineligibility(
 }
 
 function versionOf(
+  call: Call,
   received: Uint8Array,
   headers: Readonly<Record<string, string>>,
   bytesMax: number,
@@ -84,7 +88,7 @@ function versionOf(
   try {
     const body = decodeContent(received, headers["content-encoding"], bytesMax);
     const headerLength = parseHeaderLength(headers[headerLengthName], body.length);
-    const version = decodeInferResponse(body, headerLength).modelVersion;
+    const version = decodeAnswer(call, body, headerLength).modelVersion;
     // Foreign text on its way into Postgres, which refuses NUL.
     return version.replaceAll("\0", "\ufffd").slice(0, versionCharactersMax);
   } catch {

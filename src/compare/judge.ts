@@ -1,8 +1,10 @@
 import { messageOf } from "../errors.js";
+import { decodeAnswer } from "../protocol/answer.js";
+import type { Call } from "../protocol/call.js";
 import { decodeContent } from "../protocol/content.js";
 import { ProtocolError } from "../protocol/error.js";
 import { headerLengthName, parseHeaderLength } from "../protocol/headers.js";
-import { decodeInferResponse, type InferResponse } from "../protocol/infer.js";
+import type { InferResponse } from "../protocol/infer.js";
 import type { Observation } from "../upstream/observation.js";
 import { compareAnswers } from "./answers.js";
 import { fastestKernel } from "./fastest-kernel.js";
@@ -13,6 +15,8 @@ import { signatureOf } from "./signature.js";
 import type { Comparison } from "./types.js";
 
 export interface JudgeOptions {
+  /** What was asked, which says how answers are read; default: V2's `infer`. */
+  call?: Call;
   kernel?: Kernel;
   /** Largest answer, in bytes, once its content coding is removed. */
   contentBytesMax?: number;
@@ -39,26 +43,26 @@ export function judge(
   nowMs: number,
   options: JudgeOptions = {},
 ): Comparison {
-  const { kernel = fastestKernel, contentBytesMax = contentBytesMaxDefault } = options;
+  const { call = "infer", kernel = fastestKernel, contentBytesMax = contentBytesMaxDefault } = options;
   if (!primary.ok) {
     if (candidate.ok) return incomparable("primary_failed", primary.message);
     return incomparable("both_failed", bothFailed(primary, candidate));
   }
   if (!candidate.ok) return incomparable(candidate.failure, candidate.message);
-  const expected = decode(primary, contentBytesMax);
+  const expected = decode(call, primary, contentBytesMax);
   if (expected.answer === null) return incomparable("primary_undecodable", expected.message);
-  const actual = decode(candidate, contentBytesMax);
+  const actual = decode(call, candidate, contentBytesMax);
   if (actual.answer === null) return undecodable(expected.answer, actual.message, policy, nowMs);
   return compareAnswers(expected.answer, actual.answer, policy, nowMs, kernel);
 }
 
 type Decoded = { answer: InferResponse } | { answer: null; message: string };
 
-function decode(observation: Observation & { ok: true }, bytesMax: number): Decoded {
+function decode(call: Call, observation: Observation & { ok: true }, bytesMax: number): Decoded {
   try {
     const { headers } = observation;
     const body = decodeContent(observation.body, headers["content-encoding"], bytesMax);
-    const answer = decodeInferResponse(body, parseHeaderLength(headers[headerLengthName], body.length));
+    const answer = decodeAnswer(call, body, parseHeaderLength(headers[headerLengthName], body.length));
     return { answer };
   } catch (error) {
     // Whatever is thrown here was thrown over these bytes; letting it pass would make a judgement a crash.

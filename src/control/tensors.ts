@@ -4,10 +4,11 @@ import type { Capture } from "../capture/capture.js";
 import { readSegment } from "../capture/segment.js";
 import type { ElementValue } from "../compare/types.js";
 import { UnderstudyError } from "../errors.js";
+import { decodeAnswer, decodeCall } from "../protocol/answer.js";
+import { callOf } from "../protocol/call.js";
 import { decodeContent } from "../protocol/content.js";
 import { ProtocolError } from "../protocol/error.js";
 import { headerLengthName, parseHeaderLength } from "../protocol/headers.js";
-import { decodeInferRequest, decodeInferResponse } from "../protocol/infer.js";
 import type { CaptureLocation } from "../store/comparisons.js";
 import { elementCount } from "../tensor/dtype.js";
 import type { Tensor } from "../tensor/tensor.js";
@@ -44,18 +45,19 @@ export async function readCapture(
  * @param candidate null: its answer was not kept
  */
 export function comparisonTensorsOf(capture: Capture, candidate: Observation | null): ComparisonTensors {
-  const { requestBody, requestHeaders, responseBody, responseHeaders } = capture;
+  const { path, requestBody, requestHeaders, responseBody, responseHeaders } = capture;
+  const call = callOf(path);
+  const outputsOf: Reading = (body, length) => decodeAnswer(call, body, length).outputs;
   return {
-    inputs: decoded(requestBody, requestHeaders, (body, length) => decodeInferRequest(body, length).inputs),
+    inputs: decoded(requestBody, requestHeaders, (body, length) => decodeCall(call, body, length).inputs),
     primary: decoded(responseBody, responseHeaders, outputsOf),
-    candidate: candidateSide(candidate),
+    candidate: candidateSide(candidate, outputsOf),
   };
 }
 
-const outputsOf = (body: Uint8Array, headerLength: number | null) =>
-  decodeInferResponse(body, headerLength).outputs;
+type Reading = (body: Uint8Array, headerLength: number | null) => readonly Tensor[];
 
-function candidateSide(candidate: Observation | null): ComparisonTensors["candidate"] {
+function candidateSide(candidate: Observation | null, outputsOf: Reading): ComparisonTensors["candidate"] {
   if (candidate === null) {
     const note = "This answer was not kept; the comparison has the elements that differ most.";
     return { tensors: null, note };
@@ -67,7 +69,7 @@ function candidateSide(candidate: Observation | null): ComparisonTensors["candid
 function decoded(
   raw: Uint8Array,
   headers: Readonly<Record<string, string>>,
-  tensorsOf: (body: Uint8Array, headerLength: number | null) => readonly Tensor[],
+  tensorsOf: Reading,
 ): ComparisonTensors["inputs"] {
   try {
     const body = decodeContent(raw, headers["content-encoding"], bodyBytesMax);

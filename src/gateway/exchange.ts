@@ -116,6 +116,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
     // No header of ours: the answer is the primary's.
     response.sendDate = false;
     response.writeHead(status, statusText, headers);
+    // Else the head would wait for the first event, which may take long.
+    if (contentLength === null && isEventStream(recorded)) response.flushHeaders();
     response.on("drain", resume);
     return true;
   }
@@ -167,6 +169,10 @@ export class Exchange implements Dispatcher.DispatchHandler {
       this.#upload?.destroy();
     }
   }
+}
+
+function isEventStream(recorded: readonly string[]): boolean {
+  return recorded.some((text) => text.startsWith("text/event-stream"));
 }
 
 function pairs(flat: readonly (string | Buffer)[]): [string, string][] {

@@ -69,25 +69,3 @@ function ownTags(names: readonly string[]): ReadonlySet<string> | null {
 function isHttp(url: string): boolean {
   return URL.canParse(url) && /^https?:$/.test(new URL(url).protocol);
 }
-
-const modelsPrefix = "/v2/models/";
-const inferRest = /^(?:\/versions\/[^/]+)?\/infer$/;
-
-/** What a request's target says: the model, if it names one, and whether it asks it for an inference. */
-export function readTarget(method: string, target: string): { model: string | null; infer: boolean } {
-  if (!target.startsWith(modelsPrefix)) return { model: null, infer: false };
-  const queryAt = target.indexOf("?");
-  const path = queryAt < 0 ? target : target.slice(0, queryAt);
-  const slashAt = path.indexOf("/", modelsPrefix.length);
-  const name = path.slice(modelsPrefix.length, slashAt < 0 ? undefined : slashAt);
-  const infer = method === "POST" && slashAt > 0 && inferRest.test(path.slice(slashAt));
-  return { model: name.includes("%") ? decoded(name) : name, infer };
-}
-
-function decoded(name: string): string {
-  try {
-    return decodeURIComponent(name);
-  } catch {
-    return name;
-  }
-}

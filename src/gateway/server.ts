@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { readTarget } from "../protocol/call.js";
 import { Exchange } from "./exchange.js";
 import {
   clientCheckMs,
@@ -9,7 +10,7 @@ import {
   headBytesMax,
 } from "./limits.js";
 import { answerError, answerJson } from "./replies.js";
-import { type RouteTable, readTarget } from "./routes.js";
+import type { RouteTable } from "./routes.js";
 import { type CaptureBudget, sight } from "./sighting.js";
 import type { RouteStats } from "./stats.js";
 
@@ -56,7 +57,7 @@ export function createGatewayServer(deps: {
       answerError(response, 400, "the request's target is not a path");
       return;
     }
-    const { model, infer } = readTarget(method, target);
+    const { model, call } = readTarget(method, target);
     const route = model === null ? undefined : state.routes?.byModel.get(model);
     const primary = route?.primary ?? state.routes?.fallback;
     if (!primary) {
@@ -64,7 +65,7 @@ export function createGatewayServer(deps: {
       return;
     }
     const sighting =
-      route && infer
+      route && call !== null
         ? sight(route, { method, path: target, rawHeaders: request.rawHeaders }, budget, random)
         : null;
     new Exchange(request, response, route?.stats ?? otherStats, sighting).start(primary, target);

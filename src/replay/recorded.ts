@@ -1,4 +1,5 @@
 import type { Capture } from "../capture/capture.js";
+import { callOf } from "../protocol/call.js";
 import type { UpstreamRequest } from "../upstream/client.js";
 import { excerpt } from "../upstream/excerpt.js";
 import { contentHeaderNames } from "../upstream/exchange.js";
@@ -8,8 +9,8 @@ import type { FailureKind, Observation } from "../upstream/observation.js";
 const requestHeaderNames = [...contentHeaderNames, "accept", "accept-encoding"] as const;
 
 /** The captured request, to be sent to another endpoint's model. */
-export function requestOf({ requestHeaders, requestBody }: Capture): UpstreamRequest {
-  return { suffix: "/infer", headers: pick(requestHeaders, requestHeaderNames), body: requestBody };
+export function requestOf({ path, requestHeaders, requestBody }: Capture): UpstreamRequest {
+  return { call: callOf(path), headers: pick(requestHeaders, requestHeaderNames), body: requestBody };
 }
 
 /** The primary's answer as it was recorded: an observation like any other. */

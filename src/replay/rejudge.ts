@@ -7,6 +7,7 @@ import { judge } from "../compare/judge.js";
 import type { Policy } from "../compare/policy.js";
 import { UnderstudyError } from "../errors.js";
 import type { Logger } from "../log.js";
+import { callOf } from "../protocol/call.js";
 import type { Rejudges } from "../store/rejudges.js";
 import type { LeasedWork, OutcomeRow, RejudgeSource } from "../store/types.js";
 import type { Observation } from "../upstream/observation.js";
@@ -43,7 +44,7 @@ export async function rejudge(
       continue;
     }
     const primary = recordedObservation(capture);
-    const comparison = judge(primary, candidate, policy, Date.now());
+    const comparison = judge(primary, candidate, policy, Date.now(), { call: callOf(capture.path) });
     const row = outcomeOf(capture, { primary, candidate, comparison, control: null, noise: null });
     const before = earlier.get(capture.id);
     rows.push(before ? { ...row, facts: [...row.facts, ...beforeAfterFacts(before, row)] } : row);

@@ -160,14 +160,14 @@ async function replayCapture(capture: Capture, sides: Sides, policy: Policy): Pr
   const candidate = await sides.candidate(request);
   const control = turn === "after" ? await sides.control.observe(request) : before;
   const nowMs = Date.now();
-  const comparison = judge(primary, candidate, policy, nowMs);
+  const comparison = judge(primary, candidate, policy, nowMs, { call: request.call });
   sides.collected.offer(capture.id, candidate, comparison.result);
   return outcomeOf(capture, {
     primary,
     candidate,
     comparison,
     control,
-    noise: control && judge(primary, control, policy, nowMs),
+    noise: control && judge(primary, control, policy, nowMs, { call: request.call }),
   });
 }
 

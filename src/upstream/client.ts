@@ -1,17 +1,18 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Config } from "../config.js";
 import { UnderstudyError } from "../errors.js";
+import type { Call } from "../protocol/call.js";
 import { describeModel, type ModelMetadata } from "./describe.js";
 import type { Endpoint } from "./endpoint.js";
 import { type ExchangeLimits, type ExchangeRequest, exchange } from "./exchange.js";
 import { createGuardedAgent } from "./guard.js";
 import type { Attempt, Observation } from "./observation.js";
-import { addressOf } from "./paths.js";
+import { callAddressOf } from "./paths.js";
 
 /** A request for a model, without the address of the model. */
 export interface UpstreamRequest {
-  /** What follows the model in the path: `/infer`. */
-  suffix: string;
+  /** What the model is asked for. */
+  call: Call;
   /** Content headers. */
   headers: Readonly<Record<string, string>>;
   body: Uint8Array;
@@ -64,11 +65,11 @@ export function createUpstream({ config }: { config: Pick<Config, "secret"> }): 
 
   async function send(
     endpoint: Endpoint,
-    { suffix, headers, body }: UpstreamRequest,
+    { call, headers, body }: UpstreamRequest,
     limits: ExchangeLimits,
   ): Promise<Observation> {
     const request: ExchangeRequest = {
-      ...addressOf(endpoint, suffix),
+      ...callAddressOf(endpoint, call),
       method: "POST",
       headers: { ...headers, ...ownHeaders(endpoint) },
       body,

@@ -1,4 +1,5 @@
 import { UnderstudyError } from "../errors.js";
+import type { Call } from "../protocol/call.js";
 import type { Endpoint } from "./endpoint.js";
 
 /**
@@ -6,9 +7,26 @@ import type { Endpoint } from "./endpoint.js";
  * @throws UnderstudyError `invalid_request` when the URL is not of HTTP.
  */
 export function addressOf(endpoint: Endpoint, suffix: string): { origin: string; path: string } {
+  return modelAddressOf(endpoint, "v2", suffix);
+}
+
+/**
+ * Where a model takes an inference: V2's calls as {@link addressOf} has it, `predict` under V1's path.
+ * @throws UnderstudyError `invalid_request` when the URL is not of HTTP.
+ */
+export function callAddressOf(endpoint: Endpoint, call: Call): { origin: string; path: string } {
+  return call === "predict"
+    ? modelAddressOf(endpoint, "v1", ":predict")
+    : modelAddressOf(endpoint, "v2", `/${call}`);
+}
+
+function modelAddressOf(endpoint: Endpoint, protocol: "v1" | "v2", rest: string) {
   const { origin, path } = baseOf(endpoint.url);
   const version = endpoint.version === null ? "" : `/versions/${encodeURIComponent(endpoint.version)}`;
-  return { origin, path: `${path}/v2/models/${encodeURIComponent(endpoint.model)}${version}${suffix}` };
+  return {
+    origin,
+    path: `${path}/${protocol}/models/${encodeURIComponent(endpoint.model)}${version}${rest}`,
+  };
 }
 
 /** Origin and path prefix of an endpoint's URL. */

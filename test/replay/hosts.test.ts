@@ -30,7 +30,7 @@ const upstream = createUpstream({ config });
 const send = (to: typeof int8) =>
   upstream.send(
     to,
-    { suffix: "/infer", headers: {}, body: digitRequest() },
+    { call: "infer", headers: {}, body: digitRequest() },
     { timeoutMs: 10_000, responseBytesMax: 100_000 },
   );
 

@@ -11,7 +11,7 @@ afterAll(() => upstream.close());
 
 const endpointOf = (url: string): Endpoint => ({ url, model: "m", version: null, headers: {} });
 const inference = {
-  suffix: "/infer",
+  call: "infer" as const,
   headers: { "content-type": "application/json" },
   body: Buffer.from('{"inputs":[]}'),
 };

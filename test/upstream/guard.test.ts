@@ -67,7 +67,7 @@ describe("an endpoint's address is looked at when it is connected to", () => {
     const endpoint = { url, model: "m", version: null, headers: {} };
     const observation = await upstream.send(
       endpoint,
-      { suffix: "/infer", headers: {}, body: Buffer.alloc(0) },
+      { call: "infer", headers: {}, body: Buffer.alloc(0) },
       { timeoutMs: 2_000, responseBytesMax: 1_000 },
     );
     expect(observation).toMatchObject({
