@@ -1,6 +1,6 @@
 import type { ServerResponse } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { createBlobStore } from "../../src/blobs/blobs.js";
+import { createFileStore } from "../../src/blobs/file-store.js";
 import { readSegment } from "../../src/capture/segment.js";
 import { createStore, type Store } from "../../src/store/store.js";
 import { createTestDatabase, type TestDatabase } from "../support/database.js";
@@ -78,7 +78,7 @@ async function capturesOf(name: string) {
   const { rows } = await onServer(database.url, (client) =>
     client.query("SELECT blob_key FROM segments WHERE deployment_id = $1", [ids.get(name)]),
   );
-  const blobs = createBlobStore(`file:${gateway.dataDir}/blobs`);
+  const blobs = createFileStore(`${gateway.dataDir}/blobs`);
   const segments = await Promise.all(
     rows.map(async ({ blob_key }: { blob_key: string }) => readSegment(await blobs.get(blob_key))),
   );
