@@ -2,6 +2,7 @@ import type { Bench, BenchContext } from "./bench.js";
 
 /** `npm run bench -- NAME [--json]`. The last line on stdout is the result; with --json it is the only one. */
 const benches: Record<string, () => Promise<{ bench: Bench }>> = {
+  gateway: () => import("./gateway.js"),
   kernel: () => import("./kernel.js"),
 };
 
