@@ -54,6 +54,8 @@ const schema = z.object({
     .default(0.1),
   UNDERSTUDY_SPOOL_BYTES_MAX: count(1_048_576, Number.MAX_SAFE_INTEGER).default(8 * 1024 ** 3),
   UNDERSTUDY_BODY_BYTES_MAX: count(1024, 1024 ** 3).default(16 * 1024 ** 2),
+  UNDERSTUDY_LARGE_BODY_BYTES: count(1024, 1024 ** 3).default(256 * 1024),
+  UNDERSTUDY_REDACTION_KEY: z.string().min(32, "must have at least 32 characters").optional(),
   UNDERSTUDY_BUFFER_BYTES: count(1_048_576, 1024 ** 3).default(64 * 1024 ** 2),
 });
 
@@ -87,6 +89,10 @@ export interface Config {
   spoolBytesMax: number;
   /** Largest request or response body that is captured. */
   bodyBytesMax: number;
+  /** Bodies above this are stored once under their hash, outside the segment. */
+  largeBodyBytes: number;
+  /** Key of the hashes that redaction makes. */
+  redactionKey: string | undefined;
   /** Memory between the serving thread and the capture side. */
   bufferBytes: number;
   /** Name of this process's machine, for people. */
@@ -142,6 +148,8 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
     controlShare: env.UNDERSTUDY_CONTROL_SHARE,
     spoolBytesMax: env.UNDERSTUDY_SPOOL_BYTES_MAX,
     bodyBytesMax: env.UNDERSTUDY_BODY_BYTES_MAX,
+    largeBodyBytes: env.UNDERSTUDY_LARGE_BODY_BYTES,
+    redactionKey: env.UNDERSTUDY_REDACTION_KEY,
     bufferBytes: env.UNDERSTUDY_BUFFER_BYTES,
     hostname: hostname(),
     environment: given,

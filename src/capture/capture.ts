@@ -34,6 +34,10 @@ export interface Capture {
   /** Of a targeted capture, the rule that added it; else empty. */
   rule: string;
   tags: Readonly<Record<string, string>>;
+  /** What was redacted before it was written: `input:NAME`, `output:NAME`, `parameter:NAME`, `json:PATH`, … */
+  redacted: readonly string[];
+  /** Keyed hash of whose request it is; null: it is not known. */
+  subject: string | null;
 }
 
 /** Why a request was not captured although its deployment was sampled: it never could have been. */

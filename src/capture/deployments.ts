@@ -2,6 +2,7 @@ import { readFile, rename, writeFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf } from "../errors.js";
 import type { Logger } from "../log.js";
+import { redactionSchema } from "../redaction/settings.js";
 import type { Registry } from "../store/groups.js";
 import type { GatewayConfig } from "../store/types.js";
 import { captureSettingsSchema } from "./settings.js";
@@ -93,6 +94,7 @@ function copyOf(text: string): GatewayConfig {
     deployments: deployments.map((deployment) => ({
       ...deployment,
       capture: captureSettingsSchema.parse(deployment.capture ?? {}),
+      redaction: redactionSchema.parse(deployment.redaction ?? {}),
     })),
   };
 }

@@ -47,6 +47,8 @@ export function examine(record: StoredRecord, bytesMax: number): Examined {
       sample: record.sample,
       rule: record.rule,
       tags,
+      redacted: record.redacted,
+      subject: record.subject,
     },
   };
 }

@@ -1,7 +1,7 @@
 import { crc32 } from "node:zlib";
 import { v7 } from "uuid";
 import type { Sample } from "./capture.js";
-import { type RingProducer, recordKind } from "./ring.js";
+import { alignedSize, type RingProducer, recordKind } from "./ring.js";
 
 /**
  * One exchange as bytes, the same in the ring and in a spool file, so that it is copied once and never re-encoded.
@@ -52,11 +52,44 @@ export interface SeenExchange {
 
 /** Copies an exchange into the ring. False: it does not fit. */
 export function writeExchange(ring: RingProducer, seen: SeenExchange): boolean {
-  const text = `${seen.method}\n${seen.path}\n${seen.rule}\r${seen.requestHeaders.join("\n")}\r${seen.responseHeaders.join("\n")}`;
+  const text = textOf(seen);
   const bytes = offset.payload + text.length + seen.requestBytes + seen.responseBytes;
   const at = ring.reserve(bytes, recordKind.capture);
   if (at < 0) return false;
-  const { data } = ring;
+  writeFields(ring.data, at, seen, text);
+  ring.publish();
+  return true;
+}
+
+/** What is known of an exchange once it was redacted. */
+export interface RecordMarks {
+  /** What was found and redacted, as `RedactedExchange` has it. */
+  redacted: readonly string[];
+  /** Keyed hash of whose request it is; null: it is not known. */
+  subject: string | null;
+}
+
+/** An exchange as a record of its own, to be stamped. */
+export function encodeRecord(seen: SeenExchange, marks: RecordMarks): Buffer {
+  // Names come from everywhere, and the text is latin1.
+  const ascii = JSON.stringify(marks).replace(
+    /[^\x20-\x7e]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+  const text = `${textOf(seen)}\r${ascii}`;
+  const bytes = offset.payload + text.length + seen.requestBytes + seen.responseBytes;
+  const data = Buffer.alloc(alignedSize(bytes));
+  data.writeInt32LE(data.length, offset.size);
+  data.writeInt32LE(recordKind.capture, offset.kind);
+  writeFields(data, 0, seen, text);
+  return data;
+}
+
+function textOf(seen: SeenExchange): string {
+  return `${seen.method}\n${seen.path}\n${seen.rule}\r${seen.requestHeaders.join("\n")}\r${seen.responseHeaders.join("\n")}`;
+}
+
+function writeFields(data: Buffer, at: number, seen: SeenExchange, text: string): void {
   data.writeInt32LE(seen.deploymentId, at + offset.deploymentId);
   data.writeDoubleLE(seen.sequence, at + offset.sequence);
   data.writeDoubleLE(seen.receivedAtMs, at + offset.receivedAtMs);
@@ -78,8 +111,6 @@ export function writeExchange(ring: RingProducer, seen: SeenExchange): boolean {
     data.set(chunk, end);
     end += chunk.length;
   }
-  ring.publish();
-  return true;
 }
 
 /** Gives a record its id, the number of the cut that will cover it, and its checksum. */
@@ -98,7 +129,7 @@ export function receivedAtOf(data: Buffer, at: number): number {
 }
 
 /** A record that was read back and found sound. */
-export interface StoredRecord extends Omit<SeenExchange, "requestChunks" | "responseChunks"> {
+export interface StoredRecord extends Omit<SeenExchange, "requestChunks" | "responseChunks">, RecordMarks {
   id: string;
   cut: number;
   requestBody: Buffer;
@@ -123,7 +154,9 @@ export function readRecord(data: Buffer, at: number): StoredRecord {
   const textAt = at + offset.payload;
   const requestAt = textAt + textBytes;
   const responseAt = requestAt + requestBytes;
-  const [line = "", request = "", response = ""] = data.toString("latin1", textAt, requestAt).split("\r");
+  const [line = "", request = "", response = "", marks = ""] = data
+    .toString("latin1", textAt, requestAt)
+    .split("\r");
   const [method = "", path = "", rule = ""] = line.split("\n");
   return {
     id: formatId(data.subarray(at + offset.id, at + offset.payload)),
@@ -139,11 +172,16 @@ export function readRecord(data: Buffer, at: number): StoredRecord {
     path,
     requestHeaders: request === "" ? [] : request.split("\n"),
     responseHeaders: response === "" ? [] : response.split("\n"),
+    ...marksOf(marks),
     requestBytes,
     responseBytes,
     requestBody: data.subarray(requestAt, responseAt),
     responseBody: data.subarray(responseAt, responseAt + responseBytes),
   };
+}
+
+function marksOf(text: string): RecordMarks {
+  return text === "" ? { redacted: [], subject: null } : (JSON.parse(text) as RecordMarks);
 }
 
 function formatId(bytes: Buffer): string {

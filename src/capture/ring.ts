@@ -31,6 +31,11 @@ export function createRingMemory(bytes: number): RingMemory {
   };
 }
 
+/** Bytes that a record of so many takes. */
+export function alignedSize(bytes: number): number {
+  return bytes + ((alignment - (bytes % alignment)) % alignment);
+}
+
 export interface RingProducer {
   readonly data: Buffer;
   /**
@@ -52,7 +57,7 @@ export function createRingProducer(memory: RingMemory): RingProducer {
   return {
     data,
     reserve(bytes, kind) {
-      const size = bytes + ((alignment - (bytes % alignment)) % alignment);
+      const size = alignedSize(bytes);
       const tail = Atomics.load(control, tailWord);
       let at = head;
       if (head >= tail) {

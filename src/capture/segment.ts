@@ -3,18 +3,35 @@ import { parquetWriteBuffer } from "hyparquet-writer";
 import type { Capture, Sample } from "./capture.js";
 
 /** Raised when a column changes its meaning; readers take older ones too. */
-const segmentVersion = "1";
+const segmentVersion = "2";
 
 /**
- * A segment's file: Parquet with one row per capture, in the order given. Names and tags are JSON text, bodies are
- * BYTE_ARRAY as received, times are timestamps, so DuckDB and pandas read it without us.
+ * A capture as a segment holds it: a body that is stored apart is empty here, and named by its SHA-256 (see
+ * `bodies.ts`).
+ */
+export type StoredCapture = Capture & BodyReferences;
+
+interface BodyReferences {
+  requestBodySha256: string | null;
+  responseBodySha256: string | null;
+}
+
+/** One that says nothing of references has its bodies itself. */
+type WrittenCapture = Capture & Partial<BodyReferences>;
+
+/**
+ * A segment's file, as `docs/segments.md` describes it: Parquet with one row per capture, in the order given. Names and tags are JSON text, bodies are
+ * BYTE_ARRAY, times are timestamps, so DuckDB and pandas read it without us.
  *
  * The same captures always give the same bytes: shipping twice, after a crash, overwrites a blob with itself.
  * @param about facts of the whole file, kept in its key-value metadata
  */
-export function writeSegment(captures: readonly Capture[], about: Record<string, string> = {}): Buffer {
-  const column = <T>(pick: (capture: Capture) => T): T[] => captures.map(pick);
-  const json = (pick: (capture: Capture) => object): string[] =>
+export function writeSegment(
+  captures: readonly WrittenCapture[],
+  about: Record<string, string> = {},
+): Buffer {
+  const column = <T>(pick: (capture: WrittenCapture) => T): T[] => captures.map(pick);
+  const json = (pick: (capture: WrittenCapture) => object): string[] =>
     captures.map((capture) => JSON.stringify(pick(capture)));
   const bytes = parquetWriteBuffer({
     columnData: [
@@ -35,6 +52,10 @@ export function writeSegment(captures: readonly Capture[], about: Record<string,
       { name: "sample", type: "STRING", data: column((c) => c.sample) },
       { name: "rule", type: "STRING", data: column((c) => c.rule) },
       { name: "tags", type: "STRING", data: json((c) => c.tags) },
+      { name: "redacted", type: "STRING", data: json((c) => c.redacted) },
+      { name: "subject", type: "STRING", data: column((c) => c.subject ?? "") },
+      { name: "request_body_sha256", type: "STRING", data: column((c) => c.requestBodySha256 ?? "") },
+      { name: "response_body_sha256", type: "STRING", data: column((c) => c.responseBodySha256 ?? "") },
     ].map((source) => ({ ...source, nullable: false })) as Parameters<
       typeof parquetWriteBuffer
     >[0]["columnData"],
@@ -66,13 +87,19 @@ interface Row {
   /** Not in segments written before there were rules. */
   rule?: string;
   tags: string;
+  // From here on: not in segments of version 1.
+  redacted?: string;
+  /** Empty: none. The digests too. */
+  subject?: string;
+  request_body_sha256?: string;
+  response_body_sha256?: string;
 }
 
 /**
- * Reads the captures of a segment, in the order of its rows.
+ * Reads the captures of a segment, in the order of its rows; `withBodies` fetches what lies outside of it.
  * @throws Error when the bytes are no segment; callers check the segment's SHA-256 first.
  */
-export async function readSegment(bytes: Uint8Array): Promise<Capture[]> {
+export async function readSegment(bytes: Uint8Array): Promise<StoredCapture[]> {
   const file = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
   // utf8: false leaves BYTE_ARRAY columns as bytes; STRING columns are text all the same.
   const rows = (await parquetReadObjects({ file, utf8: false })) as Row[];
@@ -94,5 +121,9 @@ export async function readSegment(bytes: Uint8Array): Promise<Capture[]> {
     sample: row.sample,
     rule: row.rule ?? "",
     tags: JSON.parse(row.tags) as Record<string, string>,
+    redacted: JSON.parse(row.redacted ?? "[]") as string[],
+    subject: row.subject || null,
+    requestBodySha256: row.request_body_sha256 || null,
+    responseBodySha256: row.response_body_sha256 || null,
   }));
 }

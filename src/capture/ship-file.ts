@@ -7,6 +7,7 @@ import { headerLengthName } from "../protocol/headers.js";
 import type { Catalogue } from "../store/groups.js";
 import type { CaptureRow } from "../store/types.js";
 import type { FileOutcome } from "./account.js";
+import { setApart } from "./bodies.js";
 import type { Capture } from "./capture.js";
 import type { Epoch } from "./epoch.js";
 import { examine } from "./examine.js";
@@ -28,19 +29,20 @@ interface Content {
  * @returns the works that the segment gives rise to
  */
 export async function shipFile(
-  deps: { blobs: BlobStore; catalogue: Catalogue; bodyBytesMax: number },
+  deps: { blobs: BlobStore; catalogue: Catalogue; bodyBytesMax: number; largeBodyBytes: number },
   epoch: Epoch,
   file: ClosedFile,
   beforeCommit: () => void,
 ): Promise<bigint[]> {
-  const { blobs, catalogue, bodyBytesMax } = deps;
+  const { blobs, catalogue, bodyBytesMax, largeBodyBytes } = deps;
   const content = await readContent(file, bodyBytesMax);
   epoch.beginSending(file);
   // What is shipped must not be forgotten by a power cut: the account would fall behind Postgres'.
   await epoch.sync();
   if (content.captures.length === 0) return withdrawAll(catalogue, epoch, file, content.outcome);
 
-  const bytes = writeSegment(content.captures, {
+  const { captures, bodies } = setApart(content.captures, largeBodyBytes);
+  const bytes = writeSegment(captures, {
     "understudy.epoch": epoch.epoch,
     "understudy.gateway": epoch.gateway,
     "understudy.boot_id": epoch.bootId,
@@ -51,6 +53,9 @@ export async function shipFile(
   const { segmentId, deploymentId, day } = file;
   // The digest is in the key, so that a segment sent again by a later version does not replace what is catalogued.
   const blobKey = `segments/${deploymentId}/${day}/${segmentId}.${sha256.slice(0, 16)}.parquet`;
+  // Bodies first: whoever finds the segment finds them. They are put again each time, since a body that another segment
+  // refers to may be on its way out with that one.
+  for (const { key, body } of bodies) await blobs.put(key, body);
   await blobs.put(blobKey, bytes);
 
   const shipment = epoch.account.ship(content.outcome);
@@ -60,13 +65,14 @@ export async function shipFile(
     const { workIds } = await catalogue.commitSegment({
       segment: { ...segment, bytes: bytes.length },
       captures: content.captures.map(rowOf),
+      bodies: bodies.map(({ sha256, bytes, refs }) => ({ sha256, bytes, refs })),
       cut: epoch.ledgerCut(shipment.minutes),
     });
     await epoch.fileDone(file, shipment.arrived());
     return workIds;
   } catch (error) {
     if (!(error instanceof UnderstudyError && error.code === "not_found")) throw error;
-    await blobs.delete(blobKey);
+    for (const key of [blobKey, ...bodies.map((body) => body.key)]) await blobs.delete(key);
     return withdrawAll(catalogue, epoch, file, withoutDeployment(content));
   }
 }
@@ -135,5 +141,7 @@ function rowOf(capture: Capture, row: number): CaptureRow {
     sample: capture.sample,
     rule: capture.rule,
     tags: capture.tags,
+    redacted: capture.redacted,
+    subject: capture.subject,
   };
 }

@@ -34,6 +34,7 @@ export function createShipper(deps: {
   blobs: BlobStore;
   catalogue: Catalogue;
   bodyBytesMax: number;
+  largeBodyBytes: number;
   /** Works that are ready to be queued. Must not throw. */
   onWork: (workIds: bigint[]) => void;
   onFileDone: (file: ClosedFile) => void;

@@ -8,6 +8,7 @@ import { createAccount, type KeptCounts } from "./account.js";
 import { createDrain } from "./drain.js";
 import { epochFiles, openEpoch } from "./epoch.js";
 import { createHolder } from "./holder.js";
+import type { DeploymentRedactor } from "./redactors.js";
 import { openReservation } from "./reservation.js";
 import { createReserver } from "./reserver.js";
 import { createRingConsumer, type RingMemory } from "./ring.js";
@@ -64,8 +65,10 @@ export function startCaptureSide(deps: {
   ended: readonly EndedEpoch[];
   spoolBytesMax: number;
   bodyBytesMax: number;
+  largeBodyBytes: number;
   catalogue: Catalogue | null;
   blobs: BlobStore;
+  redactorOf: (deploymentId: number) => DeploymentRedactor;
   onWork: (workIds: bigint[]) => void;
   log: Logger;
 }): CaptureSide {
@@ -120,6 +123,10 @@ export function startCaptureSide(deps: {
     onCut: live.takeCut,
     hasRoom: (bytes) => closedBytes + spool.bytes + bytes <= spoolBytesMax,
     onSpoolError: onDiskError,
+    redactorOf: deps.redactorOf,
+    onRedactionError: sparingly((error) =>
+      log.error({ error: messageOf(error) }, "cannot redact; captures are dropped and counted"),
+    ),
   });
 
   /** Epochs of dead capture sides become ours to ship, one at a time. */

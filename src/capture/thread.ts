@@ -7,6 +7,7 @@ import { createLogger } from "../log.js";
 import { createQueues } from "../queue/backend.js";
 import { createStore } from "../store/store.js";
 import { watchDeployments } from "./deployments.js";
+import { createRedactors } from "./redactors.js";
 import { startCaptureSide } from "./side.js";
 import type { FromThread, ThreadData, ToThread } from "./thread-messages.js";
 
@@ -22,6 +23,18 @@ const { databaseUrl, redisUrl } = config;
 const store = databaseUrl === undefined ? null : createStore(databaseUrl, { poolMax });
 const queues = databaseUrl === undefined ? null : createQueues({ redisUrl, databaseUrl, log });
 
+const redactors = createRedactors({ key: config.redactionKey, bodyBytesMax: config.bodyBytesMax });
+// The ring may hold captures already, after a restart of this thread: they are drained once it is known how.
+const watch = await watchDeployments({
+  registry: store?.registry ?? null,
+  path: join(config.dataDir, "deployments.json"),
+  onChange: (deployments) => {
+    // Before the serving thread is told: what it captures then is drained by rules that are known here.
+    redactors.tell(deployments);
+    tell({ kind: "deployments", config: deployments });
+  },
+  log,
+});
 const side = startCaptureSide({
   memory,
   root: join(config.dataDir, "spool"),
@@ -30,19 +43,15 @@ const side = startCaptureSide({
   ended,
   spoolBytesMax: config.spoolBytesMax,
   bodyBytesMax: config.bodyBytesMax,
+  largeBodyBytes: config.largeBodyBytes,
   catalogue: store?.catalogue ?? null,
   blobs: await createBlobStore(config),
+  redactorOf: redactors.of,
   onWork: (workIds) => {
     queues
       ?.addReplay(workIds)
       .catch((error) => log.debug({ error: messageOf(error) }, "left to the reconciler to queue"));
   },
-  log,
-});
-const watch = await watchDeployments({
-  registry: store?.registry ?? null,
-  path: join(config.dataDir, "deployments.json"),
-  onChange: (deployments) => tell({ kind: "deployments", config: deployments }),
   log,
 });
 const statsTimer = setInterval(() => tell({ kind: "stats", stats: side.stats() }), statsEveryMs);

@@ -4,6 +4,7 @@ import { dispositions } from "../compare/facts.js";
 import { policySchema } from "../compare/policy.js";
 import { signatureMarks, signatureStates } from "../compare/signature-state.js";
 import { comparisonKinds, differenceKinds, results } from "../compare/types.js";
+import { redactionSchema } from "../redaction/settings.js";
 import { datatypes } from "../tensor/tensor.js";
 import { failureKinds } from "../upstream/observation.js";
 
@@ -135,6 +136,10 @@ const captureChange = captureChangeSchema.meta({
   id: "CaptureChange",
   description: "What is captured beside the base sample; absent fields stay",
 });
+export const redaction = redactionSchema.meta({
+  id: "Redaction",
+  description: "What is taken out of captures before anything is written; the whole of it is replaced",
+});
 
 export const deploymentCreate = z
   .strictObject({
@@ -144,6 +149,7 @@ export const deploymentCreate = z
     sampleRate: rate.optional(),
     captureEnabled: z.boolean().optional(),
     capture: captureChange.optional(),
+    redaction: redaction.optional(),
     keepAnswers: keepAnswers.optional(),
     answersBytesPerDay: answersBytesPerDay.optional(),
     policy: policyBody.optional(),
@@ -158,6 +164,7 @@ export const deploymentUpdate = z
     sampleRate: rate.optional(),
     captureEnabled: z.boolean().optional(),
     capture: captureChange.optional(),
+    redaction: redaction.optional(),
     keepAnswers: keepAnswers.optional(),
     answersBytesPerDay: answersBytesPerDay.optional(),
   })
@@ -172,6 +179,7 @@ export const deployment = z
     sampleRate: rate,
     captureEnabled: z.boolean(),
     capture: captureSettings,
+    redaction,
     keepAnswers,
     answersBytesPerDay,
     revision: count.meta({ description: "Grows with every change" }),

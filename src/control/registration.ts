@@ -2,6 +2,7 @@ import type { Config } from "../config.js";
 import { UnderstudyError } from "../errors.js";
 import { describeOnnxModel } from "../model-server/describe-model.js";
 import { metadataJson } from "../model-server/description.js";
+import { needsKey, type Redaction } from "../redaction/settings.js";
 import type { NewCandidate } from "../store/types.js";
 import type { Endpoint } from "../upstream/endpoint.js";
 import type { CandidateCreate, EndpointInput } from "./api.js";
@@ -53,6 +54,20 @@ export async function checkedCandidate(
   const path = endpoint.url.slice(onnxPrefix.length);
   const model = await describeOnnxModel({ config, log, path, name: endpoint.model });
   return { name: input.name, endpoint, sha256: model.sha256, metadata: metadataJson(endpoint.model, model) };
+}
+
+/** @throws UnderstudyError `invalid_request` when it needs a key and none is set here: gateways would drop everything */
+export function checkedRedaction(
+  { config }: Pick<ControlContext, "config">,
+  redaction: Redaction,
+): Redaction {
+  if (config.redactionKey !== undefined || !needsKey(redaction)) return redaction;
+  throw new UnderstudyError("invalid_request", "This redaction makes keyed hashes, and no key is set", {
+    hint:
+      "Set UNDERSTUDY_REDACTION_KEY to the same secret for the control plane, the gateways and the workers, " +
+      "for instance from `openssl rand -hex 32`; or mask or drop instead.",
+    details: { faults: [{ path: "redaction", message: "needs UNDERSTUDY_REDACTION_KEY" }] },
+  });
 }
 
 /** @throws UnderstudyError `invalid_request` when a header names a secret that is not set here */

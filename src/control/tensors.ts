@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { BlobStore } from "../blobs/blobs.js";
+import { withBodies } from "../capture/bodies.js";
 import type { Capture } from "../capture/capture.js";
 import { readSegment } from "../capture/segment.js";
 import type { ElementValue } from "../compare/types.js";
@@ -23,7 +24,7 @@ const charactersMax = 1024;
 const bodyBytesMax = 64 * 1024 ** 2;
 
 /**
- * Reads one capture out of its segment.
+ * Reads one capture out of its segment, and the bodies that it refers to.
  * @throws UnderstudyError `blob_missing`, or `blob_corrupt` when the blob is not what was catalogued
  */
 export async function readCapture(
@@ -34,7 +35,7 @@ export async function readCapture(
   const bytes = await blobs.get(blobKey);
   const intact = createHash("sha256").update(bytes).digest("hex") === sha256;
   const capture = intact ? (await readSegment(bytes))[row] : undefined;
-  if (capture?.id === captureId) return capture;
+  if (capture?.id === captureId) return (await withBodies(blobs, [capture]))[0]!;
   throw new UnderstudyError("blob_corrupt", `The segment ${blobKey} is not what was catalogued`, {
     hint: "Restore it from a backup of the blob store; comparisons made before stay as they are.",
   });

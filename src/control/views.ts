@@ -17,6 +17,7 @@ export function deploymentView(deployment: StoredDeployment): Deployment {
     sampleRate: deployment.sampleRate,
     captureEnabled: deployment.captureEnabled,
     capture: deployment.capture,
+    redaction: deployment.redaction,
     keepAnswers: deployment.keepAnswers,
     answersBytesPerDay: deployment.answersBytesPerDay,
     revision: deployment.revision,

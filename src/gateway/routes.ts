@@ -1,5 +1,6 @@
 import type { TargetRule } from "../capture/settings.js";
 import type { DeploymentTally, Tally } from "../capture/tally.js";
+import type { Redaction } from "../redaction/settings.js";
 import type { GatewayConfig } from "../store/types.js";
 import { recordedRequestHeaders } from "./headers.js";
 import type { Primaries, Primary } from "./primaries.js";
@@ -37,7 +38,7 @@ export function buildRoutes(deps: {
   const { config, defaultPrimary, primaries, tally, statsOf } = deps;
   const byModel = new Map<string, DeploymentRoute>();
   const urls = new Set<string>();
-  for (const { id, name, primary, sampleRate, captureEnabled, capture } of config.deployments) {
+  for (const { id, name, primary, sampleRate, captureEnabled, capture, redaction } of config.deployments) {
     // Two deployments of one model cannot be told apart by the path: the first registered has it.
     if (!isHttp(primary.url) || byModel.has(primary.model)) continue;
     urls.add(primary.url);
@@ -47,7 +48,7 @@ export function buildRoutes(deps: {
       sampleRate,
       captureEnabled,
       targets: capture.targets.length === 0 ? null : capture.targets,
-      tags: ownTags(capture.tags),
+      tags: ownTags([...capture.tags, ...subjectHeader(redaction)]),
       stats: statsOf({ id, name }),
       account: deployment && { tally, deployment },
     });
@@ -58,6 +59,11 @@ export function buildRoutes(deps: {
   if (defaultPrimary !== undefined) urls.add(defaultPrimary);
   primaries.keepOnly(urls);
   return { byModel, fallback: fallbackUrl === undefined ? null : primaries.at(fallbackUrl) };
+}
+
+/** The capture side makes a hash of it, and keeps no more. */
+function subjectHeader({ subject }: Redaction): string[] {
+  return subject !== null && "header" in subject ? [subject.header] : [];
 }
 
 /** Names of headers that are recorded of this deployment's requests only; null: none. */

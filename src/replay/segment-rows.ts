@@ -1,12 +1,13 @@
 import { createHash } from "node:crypto";
 import type { BlobStore } from "../blobs/blobs.js";
+import { withBodies } from "../capture/bodies.js";
 import type { Capture } from "../capture/capture.js";
 import { readSegment } from "../capture/segment.js";
 import { messageOf, UnderstudyError } from "../errors.js";
 import type { LeasedWork } from "../store/types.js";
 
 /**
- * The captures of a work, from its segment's file.
+ * The captures of a work, from its segment's file and the bodies that it refers to.
  * @throws UnderstudyError `blob_missing`, or `blob_corrupt` when the bytes are not those that were catalogued.
  */
 export async function segmentRows(blobs: BlobStore, work: LeasedWork): Promise<Capture[]> {
@@ -22,5 +23,5 @@ export async function segmentRows(blobs: BlobStore, work: LeasedWork): Promise<C
   if (firstRow + rows > captures.length) {
     throw corrupt(`has ${captures.length} rows; rows ${firstRow} to ${firstRow + rows - 1} were wanted`);
   }
-  return captures.slice(firstRow, firstRow + rows);
+  return withBodies(blobs, captures.slice(firstRow, firstRow + rows));
 }

@@ -56,7 +56,7 @@ interface CommitRow {
  * has none for (see `openLiveRun`), whatever the clock does. By this the ledger tells captures that were never
  * assigned to a run from work that is missing.
  */
-function commitStatement({ segment, captures, cut }: SegmentCommit): Prisma.Sql {
+function commitStatement({ segment, captures, bodies, cut }: SegmentCommit): Prisma.Sql {
   const times = captures.map((capture) => capture.receivedAtMs);
   const firstAt = time(times.reduce((a, b) => Math.min(a, b)));
   const lastAt = time(times.reduce((a, b) => Math.max(a, b)));
@@ -78,10 +78,11 @@ function commitStatement({ segment, captures, cut }: SegmentCommit): Prisma.Sql 
       RETURNING id, deployment_id
     ), new_captures AS (
       INSERT INTO captures (day, id, deployment_id, segment_id, "row", received_at, transport, primary_version,
-                            status, primary_ms, request_bytes, response_bytes, sample, rule, tags)
+                            status, primary_ms, request_bytes, response_bytes, sample, rule, tags,
+                            redacted, subject)
       SELECT (c.received_at AT TIME ZONE 'UTC')::date, c.id, s.deployment_id, s.id, c."row", c.received_at,
              c.transport, c.primary_version, c.status, c.primary_ms, c.request_bytes, c.response_bytes,
-             c.sample, c.rule, c.tags
+             c.sample, c.rule, c.tags, ARRAY (SELECT jsonb_array_elements_text(c.redacted)), c.subject
       FROM new_segment s, unnest(
         ${column(captures, (c) => c.id)}::uuid[],
         ${column(captures, (c) => c.row)}::int[],
@@ -94,9 +95,11 @@ function commitStatement({ segment, captures, cut }: SegmentCommit): Prisma.Sql 
         ${column(captures, (c) => c.responseBytes)}::int[],
         ${column(captures, (c) => c.sample)}::text[],
         ${column(captures, (c) => c.rule)}::text[],
-        ${column(captures, (c) => jsonText(c.tags))}::jsonb[]
+        ${column(captures, (c) => jsonText(c.tags))}::jsonb[],
+        ${column(captures, (c) => jsonText(c.redacted))}::jsonb[],
+        ${column(captures, (c) => c.subject)}::text[]
       ) AS c(id, "row", received_at, transport, primary_version, status, primary_ms, request_bytes,
-             response_bytes, sample, rule, tags)
+             response_bytes, sample, rule, tags, redacted, subject)
       ON CONFLICT DO NOTHING
       RETURNING received_at
     ), new_counts AS (
@@ -104,6 +107,17 @@ function commitStatement({ segment, captures, cut }: SegmentCommit): Prisma.Sql 
       SELECT s.id, date_trunc('minute', c.received_at), s.deployment_id, count(*)
       FROM new_segment s, new_captures c
       GROUP BY 1, 2, 3
+    ), new_bodies AS (
+      INSERT INTO bodies AS old (day, deployment_id, sha256, bytes, refs)
+      SELECT ${segment.day}::date, s.deployment_id, b.sha256, b.bytes, b.refs
+      FROM new_segment s, unnest(
+        ${column(bodies, (b) => b.sha256)}::text[],
+        ${column(bodies, (b) => b.bytes)}::bigint[],
+        ${column(bodies, (b) => b.refs)}::bigint[]
+      ) AS b(sha256, bytes, refs)
+      -- In one order for all: two segments with the same bodies would wait for each other else.
+      ORDER BY b.sha256
+      ON CONFLICT (day, deployment_id, sha256) DO UPDATE SET refs = old.refs + excluded.refs
     ), new_work AS (
       INSERT INTO work (segment_id, run_id, first_row, rows, enqueued_at)
       SELECT s.id, r.id, 0, ${captures.length}::int, now()

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { KeepAnswers } from "../answers/keeping.js";
 import { type CaptureSettings, captureSettingsSchema } from "../capture/settings.js";
 import { UnderstudyError } from "../errors.js";
+import { redactionSchema } from "../redaction/settings.js";
 import type { Endpoint } from "../upstream/endpoint.js";
 import type { PrismaClient } from "./client.js";
 import { Prisma } from "./generated/client.js";
@@ -35,7 +36,7 @@ type Deployments = Pick<
 
 export function createDeployments(prisma: PrismaClient): Deployments {
   return {
-    async createDeployment({ name, primary, control, policy, capture, ...settings }) {
+    async createDeployment({ name, primary, control, policy, capture, redaction, ...settings }) {
       const row = await prisma.$transaction(async (tx) => {
         await lockNames(tx);
         await refuseTaken(tx, name, primary.model);
@@ -45,6 +46,7 @@ export function createDeployments(prisma: PrismaClient): Deployments {
             primary: jsonInput(primary),
             control: controlColumn(control),
             capture: capture && jsonInput(capture),
+            redaction: redaction && jsonInput(redaction),
             ...settings,
             policies: { create: policyColumns(1, policy) },
           },
@@ -56,7 +58,7 @@ export function createDeployments(prisma: PrismaClient): Deployments {
 
     refuseTaken: (name, model) => refuseTaken(prisma, name, model),
 
-    async updateDeployment(name, { primary, control, capture, ...settings }) {
+    async updateDeployment(name, { primary, control, capture, redaction, ...settings }) {
       try {
         const row = await prisma.$transaction(async (tx) => {
           if (primary) {
@@ -69,6 +71,7 @@ export function createDeployments(prisma: PrismaClient): Deployments {
             data: {
               primary: primary && jsonInput(primary),
               control: control === undefined ? undefined : controlColumn(control),
+              redaction: redaction && jsonInput(redaction),
               ...settings,
               revision: { increment: 1 },
             },
@@ -125,6 +128,7 @@ export function createDeployments(prisma: PrismaClient): Deployments {
           sampleRate: row.sampleRate,
           captureEnabled: row.captureEnabled,
           capture: captureSettingsSchema.parse(row.capture),
+          redaction: redactionSchema.parse(row.redaction),
         })),
       };
     },
@@ -194,6 +198,7 @@ function toDeployment(row: DeploymentRow): Deployment {
     sampleRate: row.sampleRate,
     captureEnabled: row.captureEnabled,
     capture: captureSettingsSchema.parse(row.capture),
+    redaction: redactionSchema.parse(row.redaction),
     keepAnswers: row.keepAnswers as KeepAnswers,
     answersBytesPerDay: Number(row.answersBytesPerDay),
     revision: row.revision,

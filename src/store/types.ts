@@ -7,6 +7,7 @@ import type { Sample } from "../capture/capture.js";
 import type { CaptureSettings } from "../capture/settings.js";
 import type { Disposition, Fact } from "../compare/facts.js";
 import type { OutputComparison, Result } from "../compare/types.js";
+import type { Redaction } from "../redaction/settings.js";
 import type { Endpoint } from "../upstream/endpoint.js";
 
 /** A span of time, `from` included, `to` not; null: unbounded. Read by whole minutes, widened to their bounds. */
@@ -26,6 +27,8 @@ export interface Deployment {
   sampleRate: number;
   captureEnabled: boolean;
   capture: CaptureSettings;
+  /** What is taken out of captures before anything is written. */
+  redaction: Redaction;
   /** Which of the candidates' answers are kept. */
   keepAnswers: KeepAnswers;
   /** Quota of kept answers, by UTC day of their captures. */
@@ -46,6 +49,8 @@ export interface NewDeployment {
   captureEnabled: boolean;
   /** Default: the base sample alone. */
   capture?: Partial<CaptureSettings>;
+  /** Default: nothing is. */
+  redaction?: Redaction;
   /** Default: all. */
   keepAnswers?: KeepAnswers;
   /** Default: 2 GiB. */
@@ -58,7 +63,13 @@ export interface NewDeployment {
 export type DeploymentChange = Partial<
   Pick<
     Deployment,
-    "primary" | "control" | "sampleRate" | "captureEnabled" | "keepAnswers" | "answersBytesPerDay"
+    | "primary"
+    | "control"
+    | "sampleRate"
+    | "captureEnabled"
+    | "redaction"
+    | "keepAnswers"
+    | "answersBytesPerDay"
   >
 > & { capture?: Partial<CaptureSettings> };
 
@@ -118,6 +129,7 @@ export interface GatewayConfig {
     sampleRate: number;
     captureEnabled: boolean;
     capture: CaptureSettings;
+    redaction: Redaction;
   }[];
 }
 
@@ -190,11 +202,26 @@ export interface CaptureRow {
   /** Of a targeted capture, the rule that added it; else empty. */
   rule: string;
   tags: Readonly<Record<string, string>>;
+  /** What was redacted before it was written, as `RedactedExchange` has it. */
+  redacted: readonly string[];
+  /** Keyed hash of whose request it is. */
+  subject: string | null;
+}
+
+/** A body that lies in the blob store under its hash. */
+export interface StoredBody {
+  /** SHA-256, in hexadecimal digits. */
+  sha256: string;
+  bytes: number;
+  /** How often the segment refers to it. */
+  refs: number;
 }
 
 export interface SegmentCommit {
   segment: CatalogueSegment;
   captures: readonly CaptureRow[];
+  /** Bodies that are not in the segment itself, each once. */
+  bodies: readonly StoredBody[];
   /** The gateway's newest cut, whose `buffered` no longer counts this segment. */
   cut: LedgerCut;
 }
@@ -227,6 +254,8 @@ export interface LeasedWork {
   policy: unknown;
   keepAnswers: KeepAnswers;
   answersBytesPerDay: number;
+  /** What is in force now; captures may have been made under another. */
+  redaction: Redaction;
   /** Of a rejudge: whose pairs are judged again; null for any other. */
   source: RejudgeSource | null;
   /** `day`: the UTC day of all its captures, `YYYY-MM-DD`. */

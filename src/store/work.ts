@@ -1,5 +1,6 @@
 import type { KeepAnswers } from "../answers/keeping.js";
 import { dayOf } from "../ids.js";
+import { redactionSchema } from "../redaction/settings.js";
 import type { Endpoint } from "../upstream/endpoint.js";
 import type { PrismaClient } from "./client.js";
 import type { WorkStore } from "./groups.js";
@@ -22,7 +23,7 @@ export function createWorkStore(prisma: PrismaClient): WorkStore {
                d.id AS "deploymentId", d.name AS "deploymentName", d.control, c.name AS "candidateName",
                v.url, v.model, v.version, v.headers, v.sha256, p.body AS policy,
                s.id AS "segmentId", s.blob_key AS "blobKey", s.sha256 AS "segmentSha256",
-               s.deployment_id AS "segmentDeploymentId", s.day, d.keep_answers AS "keepAnswers",
+               s.deployment_id AS "segmentDeploymentId", s.day, d.keep_answers AS "keepAnswers", d.redaction,
                d.answers_bytes_per_day::float8 AS "answersBytesPerDay", r.source_run_id AS "sourceRunId",
                source.answers_key AS "answersKey", source.answers_sha256 AS "answersSha256"
         FROM taken t
@@ -135,6 +136,7 @@ interface LeaseRow {
   segmentDeploymentId: number;
   day: Date;
   keepAnswers: KeepAnswers;
+  redaction: unknown;
   answersBytesPerDay: number;
   sourceRunId: number | null;
   answersKey: string | null;
@@ -159,6 +161,7 @@ function leasedWork(row: LeaseRow): LeasedWork {
     control: row.control,
     policy: row.policy,
     keepAnswers: row.keepAnswers,
+    redaction: redactionSchema.parse(row.redaction),
     answersBytesPerDay: row.answersBytesPerDay,
     source: sourceRunId === null ? null : { runId: sourceRunId, answers },
     segment: {

@@ -120,11 +120,13 @@ export function createHistory(folder: string, blobsFolder: string) {
     nextCut: () => live.cut + 1,
     onCut: live.takeCut,
     hasRoom: () => true,
+    redactorOf: () => null,
+    onRedactionError: () => {},
     onSpoolError: raise,
   });
   const deployments = [1, 2].map((id) => tally.open(id)!);
   const inFlight: { deployment: DeploymentTally; minute: MinuteTally; sequence: number; atMs: number }[] = [];
-  const shipDeps = { blobs: createFileStore(blobsFolder), bodyBytesMax: 1e6 };
+  const shipDeps = { blobs: createFileStore(blobsFolder), bodyBytesMax: 1e6, largeBodyBytes: 1e6 };
 
   return {
     clock,
@@ -185,7 +187,7 @@ export function createHistory(folder: string, blobsFolder: string) {
 async function shipOne(
   epoch: Epoch,
   catalogue: Catalogue,
-  deps: { blobs: ReturnType<typeof createFileStore>; bodyBytesMax: number },
+  deps: { blobs: ReturnType<typeof createFileStore>; bodyBytesMax: number; largeBodyBytes: number },
 ): Promise<void> {
   const file = epoch.files[0];
   if (file === undefined) return;

@@ -90,6 +90,8 @@ function capturesOf(count: number): Capture[] {
       sample: "base",
       rule: "",
       tags: {},
+      redacted: [],
+      subject: null,
     } satisfies Capture;
   });
 }

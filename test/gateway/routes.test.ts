@@ -5,6 +5,7 @@ import { createTally } from "../../src/capture/tally.js";
 import { createPrimaries } from "../../src/gateway/primaries.js";
 import { buildRoutes } from "../../src/gateway/routes.js";
 import { createRouteStats } from "../../src/gateway/stats.js";
+import { noRedaction } from "../../src/redaction/settings.js";
 
 const deployment = (id: number) => ({
   id,
@@ -13,6 +14,7 @@ const deployment = (id: number) => ({
   sampleRate: 1,
   captureEnabled: true,
   capture: { targets: [], sequences: false, tags: [] },
+  redaction: noRedaction,
 });
 
 it.each([

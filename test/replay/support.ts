@@ -59,6 +59,8 @@ export function capture(x: number, over: Partial<Capture> = {}): Capture {
     sample: "base",
     rule: "",
     tags: {},
+    redacted: [],
+    subject: null,
     ...over,
   };
 }

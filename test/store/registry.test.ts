@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { noRedaction } from "../../src/redaction/settings.js";
 import type { NewCandidate } from "../../src/store/types.js";
 import { endpoint, newCandidate, newDeployment, openWorld, type World } from "./support.js";
 
@@ -52,6 +53,7 @@ describe("deployments", () => {
       sampleRate: 0.1,
       captureEnabled: true,
       capture: { targets: [], sequences: false, tags: [] },
+      redaction: noRedaction,
     });
   });
 

@@ -91,6 +91,8 @@ export function captureRow(row: number, over: Partial<CaptureRow> = {}): Capture
     sample: "base",
     rule: "",
     tags: {},
+    redacted: [],
+    subject: null,
     ...over,
   };
 }
@@ -122,6 +124,7 @@ export function segmentCommit(deploymentId: number, captures: CaptureRow[]): Seg
       bytes: 1000,
     },
     captures,
+    bodies: [],
     cut: {
       epoch,
       gateway: "test",

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { noRedaction } from "../../src/redaction/settings.js";
 import {
   addShadow,
   captureRow,
@@ -50,6 +51,7 @@ test("a leased work tells all that is needed to do it", async () => {
     control,
     policy: deployment.policy.body,
     keepAnswers: "all",
+    redaction: noRedaction,
     answersBytesPerDay: 2 * 1024 ** 3,
     source: null,
     segment: {

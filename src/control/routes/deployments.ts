@@ -10,7 +10,7 @@ import {
 } from "../api.js";
 import type { ControlContext } from "../context.js";
 import { pageOfAll } from "../cursor.js";
-import { checkedEndpoint } from "../registration.js";
+import { checkedEndpoint, checkedRedaction } from "../registration.js";
 import { type Route, route } from "../route.js";
 import { deploymentView, policyView } from "../views.js";
 
@@ -48,6 +48,7 @@ export function deploymentRoutes(context: ControlContext): Route[] {
           sampleRate: body.sampleRate ?? 1,
           captureEnabled: body.captureEnabled ?? true,
           capture: body.capture,
+          redaction: body.redaction && checkedRedaction(context, body.redaction),
           keepAnswers: body.keepAnswers,
           answersBytesPerDay: body.answersBytesPerDay,
           policy: body.policy ?? defaultPolicy,
@@ -72,11 +73,12 @@ export function deploymentRoutes(context: ControlContext): Route[] {
       problems: [403, 404, 409, 422],
       handle: async ({ params, body }) => {
         const { name, primary: before } = await registry.getDeployment(params.deployment);
-        const { primary, control, ...rest } = body;
+        const { primary, control, redaction, ...rest } = body;
         const checkedPrimary = primary && (await checkedEndpoint(context, primary, name));
         const model = checkedPrimary?.model ?? before.model;
         const changed = await registry.updateDeployment(name, {
           ...rest,
+          redaction: redaction && checkedRedaction(context, redaction),
           ...(checkedPrimary ? { primary: checkedPrimary } : {}),
           ...(control === undefined
             ? {}

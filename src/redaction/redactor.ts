@@ -1,0 +1,207 @@
+import { decodeContent } from "../protocol/content.js";
+import { isRecord } from "../protocol/fields.js";
+import { headerLengthName, parseHeaderLength } from "../protocol/headers.js";
+import { parseJson } from "../protocol/json.js";
+import { parseJsonPath } from "./json-path.js";
+import type { KeyedHash } from "./keyed-hash.js";
+import { type BodyRule, type RedactedBody, redactJson, redactV2 } from "./message.js";
+import type { Redaction, RedactionAction } from "./settings.js";
+import { keyOf, maskedText, redactedValue } from "./values.js";
+
+/** One side of an exchange: names and values of its headers in turn, names in lower case, and its body as sent. */
+export interface Side {
+  headers: readonly string[];
+  body: Uint8Array;
+}
+
+/** An exchange that may hold what must not be kept. */
+export interface OpenExchange {
+  /** Path and query. */
+  path: string;
+  status: number;
+  request: Side;
+  response: Side;
+}
+
+/** The same once redacted: bodies that a rule may concern are free of content coding, and the query is gone. */
+export interface RedactedExchange {
+  path: string;
+  request: Side;
+  response: Side;
+  /** What was found and redacted: `input:NAME`, `output:NAME`, `parameter:NAME`, `json:PATH`, `header:NAME`, … */
+  redacted: string[];
+  /** Keyed hash of whose request it is; null when it does not say. */
+  subject: string | null;
+}
+
+export interface Redactor {
+  /**
+   * Takes out what the rules name.
+   * @throws whatever is wrong: then nothing of the exchange may be kept
+   */
+  exchange(open: OpenExchange): RedactedExchange;
+  /** The same for an answer alone, of a candidate's model for instance. */
+  response(open: Side & { path: string; status: number }): Side;
+}
+
+/**
+ * Compiles a deployment's redaction.
+ * @param hash null: no key is set, and each rule that needs one fails
+ * @param bytesMax most bytes of a body once its content coding is removed
+ */
+export function createRedactor(
+  { rules, subject }: Redaction,
+  { hash, bytesMax }: { hash: KeyedHash | null; bytesMax: number },
+): Redactor {
+  const headerRules = new Map<string, RedactionAction>();
+  const requestRules: BodyRule[] = [];
+  const responseRules: BodyRule[] = [];
+  for (const { target, action } of rules) {
+    if ("header" in target) headerRules.set(target.header, action);
+    else if ("input" in target) requestRules.push({ kind: "tensor", name: target.input, action });
+    else if ("output" in target) responseRules.push({ kind: "tensor", name: target.output, action });
+    else {
+      const rule: BodyRule =
+        "parameter" in target
+          ? { kind: "parameter", name: target.parameter, action }
+          : { kind: "json", path: target.json, steps: stepsOf(target.json), action };
+      requestRules.push(rule);
+      responseRules.push(rule);
+    }
+  }
+  const subjectHeader = subject !== null && "header" in subject ? subject.header : null;
+  const subjectParameter = subject !== null && "parameter" in subject ? subject.parameter : null;
+  if (subjectParameter !== null) {
+    requestRules.push({ kind: "parameter", name: subjectParameter, action: "drop" });
+  }
+  const isSensitive = requestRules.length > 0;
+
+  function redactSide(side: Side, path: string, role: "input" | "output", bodyRules: BodyRule[]) {
+    const { headers, touched } = redactHeaders(side.headers, headerRules, hash);
+    if (bodyRules.length === 0) return { side: { headers, body: side.body }, touched };
+    const body = redactBody({ headers, body: side.body }, path, role, bodyRules);
+    return { side: plainSide(headers, body), touched: [...touched, ...body.touched] };
+  }
+
+  function redactBody(
+    side: Side,
+    path: string,
+    role: "input" | "output",
+    bodyRules: BodyRule[],
+  ): RedactedBody {
+    const { bytes, headerLength } = plainBody(side, bytesMax);
+    if (isInfer(path)) return redactV2({ bytes, headerLength }, role, bodyRules, hash);
+    return redactJson(bytes, role, bodyRules, hash);
+  }
+
+  function redactResponse(open: Side & { path: string; status: number }) {
+    const failed = open.status < 200 || open.status > 299;
+    if (!failed) return redactSide(open, open.path, "output", responseRules);
+    // An error is free text, and often quotes the input: no rule finds anything in it.
+    const { headers, touched } = redactHeaders(open.headers, headerRules, hash);
+    if (!isSensitive || open.body.length === 0) return { side: { headers, body: open.body }, touched };
+    const bytes = Buffer.from(JSON.stringify({ error: maskedText }));
+    return {
+      side: plainSide(headers, { bytes, headerLength: null }),
+      touched: [...touched, "response-error"],
+    };
+  }
+
+  function subjectOf(request: Side): string | null {
+    if (subjectHeader === null) {
+      const value = parameterOf(plainBody(request, bytesMax), subjectParameter!);
+      return value === undefined ? null : keyOf(hash).subject(value);
+    }
+    const value = headerValue(request.headers, subjectHeader);
+    // Headers come as latin1, one character for each byte; who asks for an erasure writes UTF-8.
+    return value === undefined ? null : keyOf(hash).subject(Buffer.from(value, "latin1"));
+  }
+
+  return {
+    exchange({ path, status, request, response }) {
+      const owner = subject === null ? null : subjectOf(request);
+      const headers = subjectHeader === null ? request.headers : without(request.headers, subjectHeader);
+      const asked = redactSide({ headers, body: request.body }, path, "input", requestRules);
+      const answered = redactResponse({ ...response, path, status });
+      const touched = new Set([...asked.touched, ...answered.touched]);
+      const hasOwnRule = rules.some(
+        ({ target }) => "parameter" in target && target.parameter === subjectParameter,
+      );
+      // Who asks is not what is asked: taking it out does not make the request another one.
+      if (subjectParameter !== null && !hasOwnRule) touched.delete(`parameter:${subjectParameter}`);
+      return {
+        path: path.split("?", 1)[0]!,
+        request: asked.side,
+        response: answered.side,
+        redacted: [...touched],
+        subject: owner,
+      };
+    },
+    response: (open) => redactResponse(open).side,
+  };
+}
+
+function stepsOf(path: string) {
+  const steps = parseJsonPath(path);
+  if (typeof steps === "string") throw new Error(`the JSON path ${path} ${steps}`);
+  return steps;
+}
+
+function isInfer(path: string): boolean {
+  return /\/infer(?:\?|$)/.test(path);
+}
+
+function plainBody({ headers, body }: Side, bytesMax: number) {
+  const bytes = decodeContent(body, headerValue(headers, "content-encoding"), bytesMax);
+  return { bytes, headerLength: parseHeaderLength(headerValue(headers, headerLengthName), bytes.length) };
+}
+
+/** A parameter's value as text: a number 7 and a text "7" are the same subject. */
+function parameterOf(
+  body: { bytes: Uint8Array; headerLength: number | null },
+  name: string,
+): string | undefined {
+  if (body.headerLength === 0) return undefined;
+  const json = parseJson(body.bytes.subarray(0, body.headerLength ?? body.bytes.length));
+  const parameters = isRecord(json) ? json.parameters : undefined;
+  const value = isRecord(parameters) && Object.hasOwn(parameters, name) ? parameters[name] : undefined;
+  return value === undefined || value === null ? undefined : String(value);
+}
+
+function redactHeaders(
+  pairs: readonly string[],
+  rules: ReadonlyMap<string, RedactionAction>,
+  hash: KeyedHash | null,
+): { headers: string[]; touched: string[] } {
+  const headers: string[] = [];
+  const touched: string[] = [];
+  for (let index = 0; index + 1 < pairs.length; index += 2) {
+    const name = pairs[index]!.toLowerCase();
+    const value = pairs[index + 1]!;
+    const action = rules.get(name);
+    if (action !== undefined) touched.push(`header:${name}`);
+    if (action === "drop") continue;
+    headers.push(name, action === undefined ? value : String(redactedValue(value, action, hash)));
+  }
+  return { headers, touched };
+}
+
+/** A side whose body is plain: its coding is gone, and the length of its JSON is that of the new one. */
+function plainSide(
+  headers: readonly string[],
+  { bytes, headerLength }: Pick<RedactedBody, "bytes" | "headerLength">,
+): Side {
+  const rest = without(without(headers, "content-encoding"), headerLengthName);
+  if (headerLength !== null) rest.push(headerLengthName, String(headerLength));
+  return { headers: rest, body: bytes };
+}
+
+/** Values of a repeated header are joined, as HTTP has it. */
+function headerValue(pairs: readonly string[], name: string): string | undefined {
+  const values = pairs.filter((_, index) => index % 2 === 1 && pairs[index - 1]!.toLowerCase() === name);
+  return values.length === 0 ? undefined : values.join(", ");
+}
+
+function without(pairs: readonly string[], name: string): string[] {
+  return pairs.filter((_, index) => pairs[index - (index % 2)]!.toLowerCase() !== name);
+}

@@ -1,0 +1,389 @@
+import { deflateSync, gzipSync } from "node:zlib";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { decodeInferRequest, encodeInferRequest, type InferTensor } from "../../src/protocol/infer.js";
+import { keyedHash } from "../../src/redaction/keyed-hash.js";
+import { createRedactor, type OpenExchange } from "../../src/redaction/redactor.js";
+import { parseRedaction } from "../../src/redaction/settings.js";
+
+type Message = Partial<typeof requestJson> & {
+  outputs?: unknown;
+  instances?: unknown;
+  predictions?: unknown;
+};
+
+const hash = keyedHash("a key that is long enough for a test", 1);
+const infer = "/v2/models/m/infer";
+const word = /^[0-9a-f]{32}$/;
+
+const redactorOf = (redaction: object, options: { hash?: null; bytesMax?: number } = {}) =>
+  createRedactor(parseRedaction(redaction), { hash, bytesMax: 1_000_000, ...options });
+const rules = (...list: [object, unknown][]) => ({
+  rules: list.map(([target, action]) => ({ target, action })),
+});
+
+const bytesOf = (...texts: string[]) =>
+  Buffer.concat(
+    texts.flatMap((text) => {
+      const length = Buffer.alloc(4);
+      length.writeUInt32LE(Buffer.byteLength(text));
+      return [length, Buffer.from(text)];
+    }),
+  );
+const requestJson = {
+  id: "42",
+  unknown: { to: "us" },
+  parameters: { user: "Ada", priority: 3 },
+  inputs: [
+    {
+      name: "text",
+      datatype: "BYTES",
+      shape: [2],
+      data: ["Ada Lovelace", "né à Łódź 🧮"],
+      parameters: { user: "Ada" },
+    },
+    { name: "age", datatype: "INT64", shape: [1, 1], data: [[36]] },
+    { name: "x", datatype: "FP32", shape: [3], data: [1.5, 2, 3] },
+  ],
+  outputs: [{ name: "label" }],
+};
+const responseJson = {
+  model_name: "m",
+  model_version: "1",
+  parameters: { user: "Ada" },
+  outputs: [
+    { name: "label", datatype: "BYTES", shape: [1], data: ["Ada"] },
+    { name: "score", datatype: "FP32", shape: [1], data: [0.5] },
+  ],
+};
+
+const side = (body: string | Uint8Array, ...headers: string[]) => ({ headers, body: Buffer.from(body) });
+function exchange(given: Partial<OpenExchange> = {}): OpenExchange {
+  return {
+    path: infer,
+    status: 200,
+    request: side(JSON.stringify(requestJson)),
+    response: side(JSON.stringify(responseJson)),
+    ...given,
+  };
+}
+const parsed = (body: Uint8Array) => JSON.parse(Buffer.from(body).toString()) as Required<Message>;
+
+describe("inputs of a JSON request", () => {
+  test.each([
+    ["mask a text", { input: "text" }, "mask", 0, ["[redacted]", "[redacted]"]],
+    ["hash a text", { input: "text" }, "hash", 0, [expect.stringMatching(word), expect.stringMatching(word)]],
+    ["truncate a text, by characters", { input: "text" }, { truncate: 4 }, 0, ["Ada ", "né à"]],
+    ["truncate to nothing", { input: "text" }, { truncate: 0 }, 0, ["", ""]],
+    ["mask a number", { input: "x" }, "mask", 2, [0, 0, 0]],
+    ["truncate numbers", { input: "x" }, { truncate: 1 }, 2, [1.5, 0, 0]],
+  ])("%s", (_, target, action, index, data) => {
+    const { request, redacted } = redactorOf(rules([target, action])).exchange(exchange());
+    const message = parsed(request.body);
+    expect(message.inputs[index]?.data).toEqual(data);
+    expect(redacted).toEqual([`input:${(target as { input: string }).input}`]);
+    // All else is as it was, what we do not know as well.
+    const inputs = requestJson.inputs.map((input, at) => (at === index ? { ...input, data } : input));
+    expect(message).toEqual({ ...requestJson, inputs });
+  });
+
+  test("an integer is hashed within its datatype, alike where alike", () => {
+    const redactor = redactorOf(rules([{ input: "age" }, "hash"]));
+    const [once, again] = [redactor.exchange(exchange()), redactor.exchange(exchange())];
+    expect(once.request.body).toEqual(again.request.body);
+    const [, age] = decodeInferRequest(once.request.body, null).inputs;
+    expect(age).toMatchObject({ datatype: "INT64", shape: [1, 1] });
+    expect(Buffer.from(age!.data).readBigInt64LE()).toBeGreaterThan(0n);
+    expect(Buffer.from(age!.data).readBigInt64LE()).not.toBe(36n);
+  });
+
+  test("a dropped input is gone, the others stay", () => {
+    const { request } = redactorOf(rules([{ input: "text" }, "drop"])).exchange(exchange());
+    expect(parsed(request.body).inputs).toEqual(requestJson.inputs.slice(1));
+  });
+
+  test("one that the request lacks marks nothing", () => {
+    expect(redactorOf(rules([{ input: "other" }, "mask"])).exchange(exchange()).redacted).toEqual([]);
+  });
+});
+
+describe("binary and mixed requests", () => {
+  const inputs: InferTensor[] = [
+    { name: "x", datatype: "FP32", shape: [2], parameters: {}, data: Uint8Array.from(Buffer.alloc(8, 65)) },
+    {
+      name: "text",
+      datatype: "BYTES",
+      shape: [2],
+      parameters: {},
+      data: Uint8Array.from(bytesOf("Ada", "Grace")),
+    },
+    { name: "half", datatype: "FP16", shape: [2], parameters: {}, data: Uint8Array.from([1, 2, 3, 4]) },
+  ];
+  const encoded = encodeInferRequest({ parameters: {}, inputs, outputs: [] }, { binary: true });
+  const open = exchange({
+    request: side(encoded.body, "inference-header-content-length", String(encoded.headerLength)),
+  });
+
+  test.each([
+    ["mask", "text", bytesOf("[redacted]", "[redacted]")],
+    [{ truncate: 2 }, "text", bytesOf("Ad", "Gr")],
+    ["mask", "half", Buffer.alloc(4)],
+    ["mask", "x", Buffer.alloc(8)],
+  ])("%j %s stays binary, and its neighbours are untouched", (action, name, data) => {
+    const { request } = redactorOf(rules([{ input: name }, action])).exchange(open);
+    const headerLength = Number(
+      request.headers[request.headers.indexOf("inference-header-content-length") + 1],
+    );
+    const read = decodeInferRequest(request.body, headerLength).inputs;
+    for (const [index, input] of inputs.entries()) {
+      expect(Buffer.from(read[index]!.data)).toEqual(Buffer.from(input.name === name ? data : input.data));
+    }
+  });
+
+  test("a dropped tensor takes its bytes along", () => {
+    const { request } = redactorOf(rules([{ input: "text" }, "drop"])).exchange(open);
+    expect(Buffer.from(request.body).includes("Grace")).toBe(false);
+    const headerLength = Number(request.headers[1]);
+    expect(decodeInferRequest(request.body, headerLength).inputs.map(({ name }) => name)).toEqual([
+      "x",
+      "half",
+    ]);
+  });
+
+  test("no form of a request lets a masked text through", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.stringMatching(/^secret-[a-z]{1,9}$/), { maxLength: 5 }),
+        fc.boolean(),
+        (texts, binary) => {
+          const tensor = { name: "t", datatype: "BYTES", shape: [texts.length], parameters: {} } as const;
+          const message = encodeInferRequest(
+            {
+              parameters: {},
+              inputs: [{ ...tensor, data: Uint8Array.from(bytesOf(...texts)) }],
+              outputs: [],
+            },
+            { binary },
+          );
+          const headers =
+            message.headerLength === null
+              ? []
+              : ["inference-header-content-length", String(message.headerLength)];
+          const { request } = redactorOf(rules([{ input: "t" }, "mask"])).exchange(
+            exchange({ request: side(message.body, ...headers) }),
+          );
+          expect(Buffer.from(request.body).includes("secret-")).toBe(false);
+        },
+      ),
+    );
+  });
+});
+
+describe("parameters, JSON paths and headers", () => {
+  test("a parameter goes wherever it stands, on both sides", () => {
+    const { request, response, redacted } = redactorOf(rules([{ parameter: "user" }, "drop"])).exchange(
+      exchange(),
+    );
+    expect(parsed(request.body).parameters).toEqual({ priority: 3 });
+    expect(parsed(request.body).inputs[0]?.parameters).toEqual({});
+    expect(parsed(response.body).parameters).toEqual({});
+    expect(redacted).toEqual(["parameter:user", "response-parameter:user"]);
+  });
+
+  test.each([
+    ["$.id", "mask", (json: Required<Message>) => json.id, "[redacted]"],
+    ["$.unknown.to", "hash", (json: Required<Message>) => json.unknown.to, expect.stringMatching(word)],
+    ["$.unknown", "mask", (json: Required<Message>) => json.unknown, { to: "[redacted]" }],
+    ["$.parameters.priority", { truncate: 5 }, (json: Required<Message>) => json.parameters.priority, 0],
+    [
+      "$.inputs[0].data[1]",
+      "mask",
+      (json: Required<Message>) => json.inputs[0]?.data,
+      ["Ada Lovelace", "[redacted]"],
+    ],
+  ])("%s %j", (json, action, pick, expected) => {
+    const { request } = redactorOf(rules([{ json }, action])).exchange(exchange());
+    expect(pick(parsed(request.body))).toEqual(expected);
+  });
+
+  test("a path into an output says which output", () => {
+    const { redacted } = redactorOf(rules([{ json: "$.outputs[*].data[*]" }, "mask"])).exchange(exchange());
+    expect(redacted).toEqual(["output:label", "output:score"]);
+  });
+
+  test("headers", () => {
+    const request = {
+      ...exchange().request,
+      headers: ["x-request-id", "ada-1", "accept", "*/*", "traceparent", "00-1"],
+    };
+    const redaction = rules(
+      [{ header: "X-Request-Id" }, "drop"],
+      [{ header: "traceparent" }, { truncate: 2 }],
+    );
+    const done = redactorOf(redaction).exchange(exchange({ request }));
+    expect(done.request.headers).toEqual(["accept", "*/*", "traceparent", "00"]);
+    expect(done.request.body).toBe(request.body);
+    expect(done.redacted).toEqual(["header:x-request-id", "header:traceparent"]);
+  });
+
+  test("the query is not kept", () => {
+    expect(redactorOf({}).exchange(exchange({ path: `${infer}?token=secret` })).path).toBe(infer);
+  });
+});
+
+describe("bodies of plain JSON", () => {
+  const open = (path: string, request: unknown, response: unknown) =>
+    exchange({ path, request: side(JSON.stringify(request)), response: side(JSON.stringify(response)) });
+  const generate = open(
+    "/v2/models/m/generate",
+    { text_input: "Ada", parameters: { user: "Ada" } },
+    { text_output: "Ada" },
+  );
+  const predict = open(
+    "/v1/models/m:predict",
+    { instances: [{ text: "Ada", n: 1 }, { text: "Grace" }] },
+    { predictions: [{ label: "Ada" }] },
+  );
+
+  test("by JSON path, on both sides", () => {
+    const redaction = rules([{ json: "$.text_input" }, "mask"], [{ json: "$.text_output" }, "mask"]);
+    const { request, response, redacted } = redactorOf(redaction).exchange(generate);
+    expect(parsed(request.body)).toEqual({ text_input: "[redacted]", parameters: { user: "Ada" } });
+    expect(parsed(response.body)).toEqual({ text_output: "[redacted]" });
+    expect(redacted).toEqual(["json:$.text_input", "output:text_output"]);
+  });
+
+  test("an input by its name, where such a body holds it", () => {
+    const one = redactorOf(
+      rules([{ input: "text_input" }, "mask"], [{ parameter: "user" }, "drop"]),
+    ).exchange(generate);
+    expect(parsed(one.request.body)).toEqual({ text_input: "[redacted]", parameters: {} });
+    const many = redactorOf(rules([{ input: "text" }, "mask"], [{ output: "label" }, "mask"])).exchange(
+      predict,
+    );
+    expect(parsed(many.request.body).instances).toEqual([
+      { text: "[redacted]", n: 1 },
+      { text: "[redacted]" },
+    ]);
+    expect(parsed(many.response.body).predictions).toEqual([{ label: "[redacted]" }]);
+  });
+
+  test("an input that is found by no name might be there without one: refused", () => {
+    const unnamed = open("/v1/models/m:predict", { instances: [["Ada"]] }, { predictions: [1] });
+    expect(() => redactorOf(rules([{ input: "text" }, "mask"])).exchange(unnamed)).toThrow(
+      "no input was found",
+    );
+  });
+});
+
+describe("content codings", () => {
+  test.each([
+    ["gzip", gzipSync],
+    ["deflate", deflateSync],
+  ])("%s is removed, and what is left is redacted", (coding, compress) => {
+    const request = side(compress(JSON.stringify(requestJson)), "content-encoding", coding, "accept", "*/*");
+    const done = redactorOf(rules([{ input: "text" }, "mask"])).exchange(exchange({ request }));
+    expect(parsed(done.request.body).inputs[0]?.data).toEqual(["[redacted]", "[redacted]"]);
+    expect(done.request.headers).toEqual(["accept", "*/*"]);
+  });
+});
+
+describe("errors of the primary", () => {
+  test("their text, which may quote the input, is not kept", () => {
+    const failed = exchange({ status: 400, response: side('{"error":"cannot read \'Ada\'"}') });
+    const { response, redacted } = redactorOf(rules([{ input: "text" }, "mask"])).exchange(failed);
+    expect(parsed(response.body)).toEqual({ error: "[redacted]" });
+    expect(redacted).toEqual(["input:text", "response-error"]);
+  });
+
+  test("it is kept where nothing of the request is redacted", () => {
+    const failed = exchange({ status: 500, response: side("out of memory") });
+    expect(
+      Buffer.from(redactorOf(rules([{ output: "label" }, "mask"])).exchange(failed).response.body).toString(),
+    ).toBe("out of memory");
+  });
+});
+
+describe("the subject", () => {
+  test("in a header: a keyed hash, and nothing else", () => {
+    const request = side(JSON.stringify(requestJson), "x-user", "ada@example.org", "accept", "*/*");
+    const done = redactorOf({ subject: { header: "X-User" } }).exchange(exchange({ request }));
+    expect(done.subject).toBe(hash.subject("ada@example.org"));
+    expect(done.request.headers).toEqual(["accept", "*/*"]);
+    expect(done.redacted).toEqual([]);
+  });
+
+  test.each([
+    ["Ada", "Ada"],
+    [7, "7"],
+  ])("in a parameter: %j", (user, text) => {
+    const request = side(JSON.stringify({ ...requestJson, parameters: { user } }));
+    const done = redactorOf({ subject: { parameter: "user" } }).exchange(exchange({ request }));
+    expect(done.subject).toBe(hash.subject(text));
+    expect(parsed(done.request.body).parameters).toEqual({});
+    expect(done.redacted).toEqual([]);
+  });
+
+  test("a request that names none has none", () => {
+    expect(redactorOf({ subject: { header: "x-user" } }).exchange(exchange()).subject).toBeNull();
+  });
+
+  test("hashes differ by key, by deployment, and from those of values", () => {
+    const hashes = [
+      hash,
+      keyedHash("another key, as long as the first one", 1),
+      keyedHash("a key that is long enough for a test", 2),
+    ];
+    const all = hashes.flatMap((one) => [one.subject("Ada"), one.value("Ada")]);
+    expect(new Set(all).size).toBe(all.length);
+  });
+});
+
+describe("fails closed", () => {
+  const masked = rules([{ input: "text" }, "mask"]);
+  test.each([
+    ["a body that is no JSON", masked, { request: side("secret") }],
+    ["JSON that is no request", masked, { request: side('{"secret":1}') }],
+    ["duplicate keys", masked, { request: side('{"inputs":[],"inputs":[{"name":"text"}]}') }],
+    ["a raw binary request", masked, { request: side("secret", "inference-header-content-length", "0") }],
+    ["a length beyond the body", masked, { request: side("{}", "inference-header-content-length", "99") }],
+    ["an unknown coding", masked, { request: side("x", "content-encoding", "br") }],
+    ["two codings", masked, { request: side(gzipSync(gzipSync("x")), "content-encoding", "gzip, gzip") }],
+    ["a damaged coding", masked, { request: side("x", "content-encoding", "gzip") }],
+    ["a bomb", masked, { request: side(gzipSync(Buffer.alloc(5_000_000)), "content-encoding", "gzip") }],
+    ["an answer that cannot be read", rules([{ output: "label" }, "mask"]), { response: side("secret") }],
+    ["a hash of floats", rules([{ input: "x" }, "hash"]), {}],
+    ["a tensor broken by a path", rules([{ json: "$.inputs[0].data[0]" }, "drop"]), {}],
+    [
+      "a path into binary tensors",
+      rules([{ json: "$.inputs[0].data" }, "mask"]),
+      { request: side('{"inputs":[]}', "inference-header-content-length", "13") },
+    ],
+  ])("%s", (_, redaction, given) => {
+    expect(() => redactorOf(redaction).exchange(exchange(given))).toThrow();
+  });
+
+  test.each<[string, object]>([
+    ["a hash", rules([{ input: "text" }, "hash"])],
+    ["a subject", { subject: { parameter: "user" } }],
+  ])("%s without a key", (_, redaction) => {
+    expect(() => redactorOf(redaction, { hash: null }).exchange(exchange())).toThrow(
+      "UNDERSTUDY_REDACTION_KEY",
+    );
+  });
+});
+
+describe("what is refused as a redaction", () => {
+  test.each([
+    [{ rules: [{ target: { input: "x" }, action: "encrypt" }] }, "rules.0.action"],
+    [{ rules: [{ target: { input: "x", output: "y" }, action: "mask" }] }, "rules.0.target"],
+    [{ rules: [{ target: { json: "user" }, action: "mask" }] }, "rules.0.target"],
+    [{ rules: [{ target: { header: "content-type" }, action: "mask" }] }, "rules.0.target"],
+    [{ rules: [{ target: { input: "x" }, action: { truncate: -1 } }] }, "rules.0.action"],
+    [{ subject: { header: "Authorization" } }, "subject"],
+    [{ subject: { header: "x", parameter: "y" } }, "subject"],
+    [{ rule: [] }, "rule"],
+  ])("%j", (redaction, path) => {
+    expect(() => parseRedaction(redaction)).toThrow(path);
+  });
+});
