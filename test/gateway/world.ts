@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createBlobStore } from "../../src/blobs/blobs.js";
+import { withBodies } from "../../src/capture/bodies.js";
 import type { Capture } from "../../src/capture/capture.js";
 import { readSegment } from "../../src/capture/segment.js";
 import { createStore } from "../../src/store/store.js";
@@ -71,7 +72,9 @@ export async function openGatewayWorld(options: {
       );
       const blobs = await createBlobStore({ blobs: `file:${gateway.dataDir}/blobs`, s3Endpoint: undefined });
       return Promise.all(
-        rows.map(async ({ blob_key }: { blob_key: string }) => readSegment(await blobs.get(blob_key))),
+        rows.map(async ({ blob_key }: { blob_key: string }) =>
+          withBodies(blobs, await readSegment(await blobs.get(blob_key))),
+        ),
       );
     },
 
