@@ -33,7 +33,10 @@ export interface Measurement {
   meanAbs: number | null;
   /** √ mean (c − p)² */
   rmse: number | null;
-  /** Σpc / √(Σp²·Σc²), in [−1, 1]; null when either side is all zeros, or its squares leave float64's range. */
+  /**
+   * Σpc / √(Σp²·Σc²), in [−1, 1]; null when either side is all zeros, or its squares leave float64's range. Tensors of
+   * the same bytes need no squares to have 1.
+   */
   cosine: number | null;
   histogram: ErrorHistogram;
   /**

@@ -4,10 +4,8 @@ import { describe, expect, test } from "vitest";
 import { judge } from "../../src/compare/judge.js";
 import { parsePolicy } from "../../src/compare/policy.js";
 import { parsePolicyText } from "../../src/compare/policy-text.js";
-import { parseJson } from "../../src/protocol/json.js";
-import { floatToFp16 } from "../../src/tensor/half.js";
-import type { Datatype, Tensor } from "../../src/tensor/tensor.js";
-import { answered, tensor, type Value } from "./tensors.js";
+import { answered } from "./tensors.js";
+import { writtenTensor } from "./written-tensor.js";
 
 const text = readFileSync(fileURLToPath(new URL("../../docs/policy.md", import.meta.url)), "utf8");
 
@@ -30,23 +28,13 @@ function examplesIn(document: string): Example[] {
       const about = head![2] as Example["about"];
       return rows.map(([primary, candidate, expected]) => ({
         policy: policy!,
-        primary: primary!.replace("| ", ""),
-        candidate: candidate!,
+        primary: primary!.slice("| `".length, -"`".length),
+        candidate: candidate!.slice("`".length, -"`".length),
         about,
         expected: expected!,
       }));
     },
   );
-}
-
-function tensorOf(cell: string): Tensor {
-  const [, datatype, json] = /^`(\w+) (.*)`$/.exec(cell)! as unknown as [string, Datatype, string];
-  const rows = parseJson(json) as Value[] | Value[][];
-  const shape = Array.isArray(rows[0]) ? [rows.length, rows[0].length] : [rows.length];
-  const values = (rows as Value[]).flat() as Value[];
-  return tensor(datatype, datatype === "FP16" ? values.map((value) => floatToFp16(Number(value))) : values, {
-    shape,
-  });
 }
 
 describe("docs/policy.md", () => {
@@ -72,8 +60,8 @@ describe("docs/policy.md", () => {
     "$policy: $primary, $candidate is $expected",
     ({ policy, primary, candidate, about, expected }) => {
       const { result, kind, outputs } = judge(
-        answered([tensorOf(primary)]),
-        answered([tensorOf(candidate)]),
+        answered([writtenTensor(primary)]),
+        answered([writtenTensor(candidate)]),
         parsePolicy({ outputs: { "*": JSON.parse(policy) } }),
         0,
       );

@@ -8,6 +8,7 @@ import { compareFiles } from "../../src/offline/compare-files.js";
 import { limits } from "../../src/offline/limits.js";
 import { reportOf } from "../../src/offline/report.js";
 import { plainJson } from "../../src/protocol/json.js";
+import { isNear } from "./near.js";
 import { requirePython, runPython } from "./python.js";
 
 const python = requirePython("numpy");
@@ -79,10 +80,4 @@ function agrees(found: Found, { elements, expected }: Pair): boolean {
     isNear(found.meanAbs, meanAbs) &&
     isNear(found.rmse, rmse)
   );
-}
-
-/** Sums are taken in another order than NumPy's. */
-function isNear(found: unknown, expected: unknown): boolean {
-  if (typeof found !== "number" || typeof expected !== "number") return found === expected;
-  return Math.abs(found - expected) <= 1e-12 * Math.abs(expected);
 }

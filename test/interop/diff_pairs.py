@@ -14,42 +14,13 @@ import sys
 
 import numpy as np
 
+from random_arrays import INTEGERS, V2_INTEGERS, any_floats, any_integers, any_shape
+
 folder, count, seed = pathlib.Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 random = np.random.default_rng(seed)
 
 FLOATS = ["f2", "f4", "f8"]
-INTEGERS = ["i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8"]
-V2 = {"f2": "FP16", "f4": "FP32", "f8": "FP64", "?": "BOOL"}
-V2 |= {f"{kind}{size}": f"{name}{size * 8}" for kind, name in (("i", "INT"), ("u", "UINT")) for size in (1, 2, 4, 8)}
-
-
-def any_shape():
-    rank = random.integers(0, 5)
-    return tuple(int(size) for size in random.choice([0, 1, 2, 3, 5, 8, 13], rank, p=[0.04, 0.16, 0.2, 0.2, 0.2, 0.1, 0.1]))
-
-
-def any_floats(dtype, shape):
-    scale = 10.0 ** random.integers(-6, 4)
-    primary = (random.standard_normal(shape) * scale).astype(dtype)
-    noise = 10.0 ** random.integers(-8, 0)
-    candidate = (primary * (1 + random.standard_normal(shape) * noise * random.integers(0, 2, shape))).astype(dtype)
-    odd = [0.0, -0.0, np.nan, np.inf, -np.inf, np.finfo(dtype).smallest_subnormal]
-    for side in (primary, candidate):
-        if side.size and random.random() < 0.4:
-            places = random.integers(0, side.size, 4)
-            side.flat[places] = random.choice(np.array(odd, dtype), 4)
-            if random.random() < 0.5:
-                primary.flat[places[0]] = candidate.flat[places[0]] = random.choice(np.array(odd, dtype))
-    return primary, candidate
-
-
-def any_integers(dtype, shape):
-    info = np.iinfo(dtype)
-    small = random.random() < 0.7
-    low, high = (max(info.min, -100), 100) if small else (info.min, info.max)
-    primary = random.integers(low, high, shape, dtype, endpoint=True)
-    candidate = random.integers(low, high, shape, dtype, endpoint=True)
-    return primary, np.asarray(np.where(random.random(shape) < 0.7, primary, candidate), dtype)
+V2 = {"f2": "FP16", "f4": "FP32", "f8": "FP64", "?": "BOOL"} | V2_INTEGERS
 
 
 def any_strings(kind, shape):
@@ -58,11 +29,11 @@ def any_strings(kind, shape):
 
 
 def any_pair():
-    dtype, shape = str(random.choice(FLOATS * 3 + INTEGERS + ["?", "S", "U"])), any_shape()
+    dtype, shape = str(random.choice(FLOATS * 3 + INTEGERS + ["?", "S", "U"])), any_shape(random)
     if dtype in FLOATS:
-        primary, candidate = any_floats(dtype, shape)
+        primary, candidate = any_floats(random, dtype, shape)
     elif dtype in INTEGERS:
-        primary, candidate = any_integers(dtype, shape)
+        primary, candidate = any_integers(random, dtype, shape)
     elif dtype == "?":
         primary, candidate = random.random(shape) < 0.5, random.random(shape) < 0.5
     else:
