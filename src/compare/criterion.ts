@@ -8,7 +8,10 @@ import type { OutputComparison } from "./types.js";
 import { measureUlps } from "./ulp.js";
 
 /** What a policy's rule makes of the values of an output. NaN and infinities are judged apart. */
-export type Ruling = Pick<OutputComparison, "mismatches" | "statistic" | "maxUlps" | "cosine"> & {
+export type Ruling = Pick<
+  OutputComparison,
+  "mismatches" | "statistic" | "atolToPass" | "maxUlps" | "cosine"
+> & {
   /** Whether the values differ by more than the policy allows. */
   isBeyond: boolean;
 };

@@ -69,7 +69,8 @@ function refuseIdle(
   }
 }
 
-const outputPolicySchema = z.discriminatedUnion(
+/** How one output is judged, as it is written: {@link OutputPolicy}. */
+export const outputPolicySchema = z.discriminatedUnion(
   "rule",
   [
     z

@@ -19,25 +19,29 @@ const quantileDefault = 0.99;
  *   2.2e-16 for a p of 0; here the relative error is then 0 if c is 0 too, else Infinity.
  * - `numpy`, which knows no statistics: beyond when S(|c − p| − rtol·|p|) > atol. With `max` that is the rule itself.
  *
- * @returns nothing beyond, and nulls, where there is no finite pair
+ * @returns nothing beyond, and nulls, where there is no finite pair. `atolToPass`: the least atol that would have
+ *   passed beside the policy's rtol; null where none would
  */
 export function judgeStatistic(
   primary: Tensor,
   candidate: Tensor,
   name: Name,
   policy: Toleranced,
-): { statistic: ErrorStatistic; isBeyond: boolean } {
+): { statistic: ErrorStatistic; atolToPass: number | null; isBeyond: boolean } {
   const { atol, rtol } = policy;
   const q = name === "median" ? 0.5 : (policy.quantile ?? quantileDefault);
   const summary = (measureOf: PairMeasure) => summarise(seriesOf(primary, candidate, measureOf), name, q);
   const abs = summary(absolute);
   const rel = summary(relative);
   const statistic = { name, abs, rel };
-  if (abs === null || rel === null) return { statistic, isBeyond: false };
-  if (policy.rule === "polygraphy") return { statistic, isBeyond: abs > atol && rel > rtol };
-  const excess = summary((error, size) => beyondShare(error, rtol * size));
-  // Not `>`: a mean over infinities of both signs is NaN, and passes nothing.
-  return { statistic, isBeyond: !(excess! <= atol) };
+  if (abs === null || rel === null) return { statistic, atolToPass: null, isBeyond: false };
+  if (policy.rule === "polygraphy") {
+    return { statistic, atolToPass: rel > rtol ? abs : 0, isBeyond: abs > atol && rel > rtol };
+  }
+  const excess = summary((error, size) => beyondShare(error, rtol * size))!;
+  // A mean over infinities of both signs is NaN, and passes nothing.
+  if (Number.isNaN(excess)) return { statistic, atolToPass: null, isBeyond: true };
+  return { statistic, atolToPass: Math.max(0, excess), isBeyond: excess > atol };
 }
 
 /** A number for a finite pair, from |c − p| and |p|; never NaN. */

@@ -105,7 +105,10 @@ export interface OutputComparison {
   worst: readonly WorstElement[];
   /** Where numbers were measured. */
   histogram?: ErrorHistogram;
-  /** The least atol with which all finite pairs would have matched, the rest of the rule being as it is. */
+  /**
+   * The least atol with which all finite pairs would have matched, the rest of the rule being as it is; under a
+   * statistic, with which the statistic would have passed.
+   */
   atolToPass?: number | null;
   /** Under a policy with a statistic. */
   statistic?: ErrorStatistic;

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { captureChangeSchema, captureSettingsSchema } from "../capture/settings.js";
 import { dispositions } from "../compare/facts.js";
-import { policySchema } from "../compare/policy.js";
+import { outputPolicySchema, policySchema } from "../compare/policy.js";
 import { signatureMarks, signatureStates } from "../compare/signature-state.js";
 import { comparisonKinds, differenceKinds, results } from "../compare/types.js";
 import { redactionSchema } from "../redaction/settings.js";
@@ -450,6 +450,10 @@ export type ComparisonItem = z.infer<typeof comparisonItem>;
 export const comparisonPage = pageOf(comparisonItem).meta({ id: "ComparisonPage" });
 export type ComparisonPage = z.infer<typeof comparisonPage>;
 
+export const decisionChanges = z
+  .array(z.object({ from: z.string(), to: z.string(), count }))
+  .meta({ description: "On a flip: rows, elements or images by what turned into what; at most 16 kinds" });
+
 export const outputDetail = z
   .object({
     name: z.string(),
@@ -468,7 +472,44 @@ export const outputDetail = z
     cosine: float.nullable(),
     nonFinitePrimary: count,
     nonFiniteCandidate: count,
-    decision: z.object({ from: z.string(), to: z.string(), flip: z.boolean() }).nullable(),
+    judgedBy: outputPolicySchema.meta({ description: "What the run's policy says of this output" }),
+    histogram: z
+      .object({
+        equal: count.meta({ description: "Pairs without an error" }),
+        decades: z.array(z.object({ decade: z.number().int(), pairs: count })).meta({
+          description:
+            "Pairs with 10^decade ≤ |candidate − primary| < 10^(decade + 1), ascending; -20 has all smaller ones too, 19 all larger ones",
+        }),
+      })
+      .nullable()
+      .meta({ description: "Errors of the finite pairs by magnitude; null: not measured" }),
+    atolToPass: float.nullable().meta({
+      description:
+        "The least atol, the rest of the rule being as it is, with which all finite pairs would have matched, or the statistic would have passed; null: none would, or not measured",
+    }),
+    statistic: z
+      .object({
+        name: z.enum(["max", "mean", "median", "quantile"]),
+        abs: float.nullable(),
+        rel: float.nullable(),
+      })
+      .nullable()
+      .meta({
+        description:
+          "What the policy judges by instead of single elements: of |candidate − primary|, and of that over |primary|",
+      }),
+    maxUlps: z
+      .union([count, z.string().regex(/^\d+$/)])
+      .nullable()
+      .meta({ description: "Largest distance in units in the last place, under ulp; beyond 2^53 a string" }),
+    decision: z
+      .object({
+        from: z.string(),
+        to: z.string(),
+        flip: z.boolean(),
+        changes: decisionChanges,
+      })
+      .nullable(),
     worst: z.array(
       z.object({
         index: z.array(z.number().int()),
@@ -488,6 +529,7 @@ export const comparisonDetail = comparisonItem
     deployment: z.string(),
     candidate: z.string(),
     captureId: z.string(),
+    policyVersion: count.meta({ description: "By which it was judged" }),
     message: z.string().nullable().meta({ description: "What the failed replay said, an excerpt" }),
     attempts: z.array(attempt),
     parameters: z.array(structuralDifference),

@@ -1,11 +1,14 @@
 import { z } from "zod";
+import { type OutputPolicy, policyFor } from "../compare/policy.js";
 import { formatComparisonId } from "../ids.js";
 import type { ComparisonFull, ComparisonRow, OutputRow } from "../store/comparisons.js";
 import {
   attempt,
   type ComparisonDetail,
   type ComparisonItem,
+  decisionChanges,
   type OutputDetail,
+  outputDetail,
   structuralDifference,
 } from "./api.js";
 
@@ -20,6 +23,7 @@ export function comparisonDetailView(full: ComparisonFull): ComparisonDetail {
     deployment: full.deployment,
     candidate: full.candidate,
     captureId: full.captureId,
+    policyVersion: full.policy.version,
     ...outcomeDetails.parse(details),
     request: capture && {
       transport: capture.transport,
@@ -29,7 +33,7 @@ export function comparisonDetailView(full: ComparisonFull): ComparisonDetail {
       responseBytes: capture.responseBytes,
       tags: capture.tags,
     },
-    outputs: outputs.map(outputView),
+    outputs: outputs.map((output) => outputView(output, policyFor(full.policy.body, output.output))),
   };
 }
 
@@ -64,15 +68,35 @@ function rowView(row: ComparisonRow): Omit<ComparisonItem, "outputs"> {
   };
 }
 
-function outputView(row: OutputRow): OutputDetail {
+function outputView(row: OutputRow, judgedBy: OutputPolicy): OutputDetail {
   const { output, flip, decisionFrom, decisionTo, details, ...numbers } = row;
+  const { maxUlps, changes, ...kept } = outputDetails.parse(details ?? {});
   return {
     name: output,
     ...numbers,
-    candidateDatatype: details.candidateDatatype ?? null,
-    candidateShape: details.candidateShape ?? null,
-    decision: flip === null ? null : { from: decisionFrom ?? "", to: decisionTo ?? "", flip },
-    worst: details.worst ?? [],
-    differences: details.differences ?? [],
+    ...kept,
+    judgedBy,
+    maxUlps: wholeNumber(maxUlps),
+    decision: flip === null ? null : { from: decisionFrom ?? "", to: decisionTo ?? "", flip, changes },
   };
+}
+
+const { worst, candidateDatatype, candidateShape, differences, histogram, atolToPass, statistic } =
+  outputDetail.shape;
+/** What the store keeps with an output; an older or a later writer may leave less. */
+const outputDetails = z.object({
+  worst: worst.catch([]),
+  candidateDatatype: candidateDatatype.catch(null),
+  candidateShape: candidateShape.catch(null),
+  differences: differences.catch([]),
+  histogram: histogram.catch(null),
+  atolToPass: atolToPass.catch(null),
+  statistic: statistic.catch(null),
+  maxUlps: z.number().nullable().catch(null),
+  changes: decisionChanges.catch([]),
+});
+
+/** Between two doubles there can be more units than JSON's numbers are sure to carry. */
+function wholeNumber(value: number | null): number | string | null {
+  return value === null || Number.isSafeInteger(value) ? value : BigInt(value).toString();
 }

@@ -1,3 +1,4 @@
+import type { Policy } from "../compare/policy.js";
 import { type ComparisonId, dayOf, timeOfId } from "../ids.js";
 import type { PrismaClient } from "./client.js";
 import { type ComparisonColumns, comparisonColumns, comparisonRowOf } from "./comparison-columns.js";
@@ -7,6 +8,8 @@ import type { OutputDiffModel } from "./generated/models/OutputDiff.js";
 type DetailRow = ComparisonColumns & {
   deployment: string;
   candidate: string;
+  policyVersion: number;
+  policyBody: unknown;
   details: unknown;
   transport: string | null;
   status: number;
@@ -28,12 +31,14 @@ export async function readComparison(prisma: PrismaClient, id: ComparisonId): Pr
   if (day.startsWith("+")) return null;
   const [found] = await prisma.$queryRaw<DetailRow[]>`
     SELECT ${comparisonColumns}, o.details, d.name AS deployment, c.name AS candidate,
+      p.version AS "policyVersion", p.body AS "policyBody",
       k.transport, k.status, k.rule, k.request_bytes AS "requestBytes", k.response_bytes AS "responseBytes", k.tags, k.row,
       s.blob_key AS "blobKey", s.sha256,
       answered.answers_key AS "answersKey", answered.answers_sha256 AS "answersSha256"
     FROM outcomes o
     JOIN runs r ON r.id = o.run_id
     JOIN candidates c ON c.id = r.candidate_id
+    JOIN policies p ON p.id = r.policy_id
     JOIN deployments d ON d.id = r.deployment_id
     LEFT JOIN captures k ON k.day = o.day AND k.id = o.capture_id
     LEFT JOIN segments s ON s.id = k.segment_id
@@ -50,9 +55,10 @@ export async function readComparison(prisma: PrismaClient, id: ComparisonId): Pr
   });
   const { transport, status, rule, requestBytes, responseBytes, tags, row, blobKey, sha256, ...others } =
     found;
-  const { answersKey, answersSha256, ...rest } = others;
+  const { answersKey, answersSha256, policyVersion, policyBody, ...rest } = others;
   return {
     ...comparisonRowOf(rest),
+    policy: { version: policyVersion, body: policyBody as Policy },
     capture:
       transport === null || blobKey === null
         ? null
@@ -81,6 +87,6 @@ function outputRowOf(row: OutputDiffModel): OutputRow {
     flip: row.flip,
     decisionFrom: row.decisionFrom,
     decisionTo: row.decisionTo,
-    details: (row.details ?? {}) as OutputRow["details"],
+    details: row.details,
   };
 }

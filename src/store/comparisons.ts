@@ -1,5 +1,6 @@
 import type { Sample } from "../capture/capture.js";
-import type { DifferenceKind, Result, StructuralDifference, WorstElement } from "../compare/types.js";
+import type { Policy } from "../compare/policy.js";
+import type { DifferenceKind, Result } from "../compare/types.js";
 import type { ComparisonId } from "../ids.js";
 import type { Datatype } from "../tensor/tensor.js";
 import type { PrismaClient } from "./client.js";
@@ -65,13 +66,8 @@ export interface OutputRow {
   flip: boolean | null;
   decisionFrom: string | null;
   decisionTo: string | null;
-  /** As `outcomes` wrote them. */
-  details: {
-    worst?: WorstElement[];
-    candidateDatatype?: Datatype | null;
-    candidateShape?: number[] | null;
-    differences?: StructuralDifference[];
-  };
+  /** As `outcomes` wrote it: what is shown of an output but never searched. */
+  details: unknown;
 }
 
 /** Where the bodies of a capture lie. */
@@ -85,6 +81,8 @@ export interface CaptureLocation {
 export interface ComparisonFull extends ComparisonRow {
   deployment: string;
   candidate: string;
+  /** That of its run. */
+  policy: { version: number; body: Policy };
   /** As the replay wrote them: attempts, a failure's message, differences of parameters. */
   details: unknown;
   /** null: the catalogue does not have the capture. */

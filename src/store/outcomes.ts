@@ -144,6 +144,18 @@ function insertDeltas(facts: readonly Part<Fact>[]): Prisma.Sql {
 
 /** What is shown of one output but never searched. */
 function diffDetails(o: OutputComparison): string {
-  const { worst, candidateDatatype, candidateShape, differences } = o;
-  return jsonText({ worst, candidateDatatype, candidateShape, differences });
+  const { worst, candidateDatatype, candidateShape, differences, histogram, atolToPass, statistic, maxUlps } =
+    o;
+  const changes = o.decision?.changes;
+  return jsonText({
+    worst,
+    candidateDatatype,
+    candidateShape,
+    differences,
+    histogram,
+    atolToPass,
+    statistic,
+    maxUlps,
+    changes,
+  });
 }

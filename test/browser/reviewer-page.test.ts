@@ -208,6 +208,24 @@ describe.skipIf(!hasBrowser())("the reviewer page over the demo", () => {
     const logits = detail.outputs.find(({ name }) => name === "logits")!;
     expect(await worst.count()).toBe(logits.worst.length);
     expect(await worst.first().innerText()).toContain(`[${logits.worst[0]!.index.join(", ")}]`);
+    const { decades, equal } = logits.histogram!;
+    expect(equal + decades.reduce((sum, { pairs }) => sum + pairs, 0)).toBe(logits.elements);
+    const { decade, pairs } = decades.at(-1)!;
+    const histogram = page.getByRole("img", { name: /^Errors of logits\./ });
+    expect(await histogram.getAttribute("aria-label")).toContain(`1e${decade} to 1e${decade + 1}: ${pairs}`);
+    // Every decade between the first and the last has its bar, and so have the equal ones.
+    expect(await histogram.locator("rect").count()).toBe(decade - decades[0]!.decade + 2);
+    const card = page.locator("section.card", {
+      has: page.getByRole("heading", { name: "logits", level: 2 }),
+    });
+    const judged = await card.locator(".judged").innerText();
+    expect(judged).toMatch(
+      /^Judged by numpy, atol 0\.3, rtol 0\.02\. With this rtol an atol of \S+ would have passed\.$/,
+    );
+    const needed = Number(/atol of (\S+) would/.exec(judged)![1]);
+    expect(needed).toBeGreaterThanOrEqual(logits.atolToPass as number);
+    expect(needed).toBeLessThan((logits.atolToPass as number) * 1.01);
+    await card.getByText(`decision ${from} → ${to} changed`).waitFor();
     await page.getByText("x-request-id").waitFor();
     const captured = page.locator("time").first();
     expect(await captured.getAttribute("title")).toBe(`${new Date(detail.capturedAt).toISOString()} (UTC)`);

@@ -236,6 +236,7 @@ describe("rules", () => {
       result: "match",
       mismatches: 1,
       statistic: { name: "mean", abs: 1, rel: 0.5 },
+      atolToPass: 1,
     });
     expect(judged(within("numpy", 1, 0), f64(1), f64(1)).statistic).toBeUndefined();
   });

@@ -95,6 +95,38 @@ describe("statistics of the errors", () => {
     );
   });
 
+  test.each<[string, Name, Toleranced, number[], number[], number | null]>([
+    ["numpy's mean", "mean", numpy(0, 0.1), p, c, 1.25],
+    ["numpy's maximum", "max", numpy(0, 0.2), p, c, 3],
+    ["numpy, within the rtol alone", "max", numpy(5, 0.3), p, c, 0],
+    ["polygraphy", "mean", polygraphy(0, 0.1), p, c, 3],
+    ["polygraphy, within the rtol alone", "mean", polygraphy(0, 0.125), p, c, 0],
+    ["an overflow", "max", numpy(0, 0), [-1.7e308], [1.7e308], Infinity],
+    ["no finite pair", "mean", numpy(0, 0), [NaN], [1], null],
+    ["infinities of both signs", "mean", numpy(0, 2), [1.7e308, -8e307], [1.7e308, 1.7e308], null],
+  ])("the atol that would have passed: %s", (_, name, policy, primary, candidate, expected) => {
+    expect(judged(primary, candidate, name, policy).atolToPass).toBe(expected);
+  });
+
+  test("the atol that would have passed does, and less does not", () => {
+    const number = fc.double({ noNaN: true, noDefaultInfinity: true, min: -1e9, max: 1e9 });
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(number, number), { minLength: 1 }),
+        fc.constantFrom<Name>("max", "mean", "median", "quantile"),
+        fc.constantFrom(numpy(0, 0.25), polygraphy(0, 0.25)),
+        (pairs, name, policy) => {
+          const sides = [pairs.map(([a]) => a), pairs.map(([, b]) => b)] as const;
+          const { atolToPass } = judged(...sides, name, policy);
+          expect(judged(...sides, name, { ...policy, atol: atolToPass! }).isBeyond).toBe(false);
+          if (atolToPass! < 1e-300) return;
+          const less = { ...policy, atol: atolToPass! * (1 - 1e-15) };
+          expect(judged(...sides, name, less).isBeyond).toBe(true);
+        },
+      ),
+    );
+  });
+
   test("over many blocks", () => {
     const many = Array.from({ length: 5000 }, (_, i) => i);
     const { statistic } = judged(

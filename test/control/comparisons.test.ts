@@ -96,6 +96,19 @@ function capturesOf(count: number): Capture[] {
   });
 }
 
+const measured = {
+  histogram: {
+    equal: 5,
+    decades: [
+      { decade: -20, pairs: 1 },
+      { decade: 2, pairs: 4 },
+    ],
+  },
+  atolToPass: Number.POSITIVE_INFINITY,
+  statistic: { name: "mean" as const, abs: Number.POSITIVE_INFINITY, rel: null },
+  maxUlps: 2 ** 60,
+  decision: { from: "0:3 1:4", to: "0:5 1:5", flip: true, changes: [{ from: "3", to: "5", count: 2 }] },
+};
 const worst = [{ index: [0, 1], primary: "NaN", candidate: 1.5, absError: Number.NaN }];
 
 beforeAll(async () => {
@@ -124,6 +137,7 @@ beforeAll(async () => {
       details: { attempts: [{ startedMs: 0, latencyMs: 2, status: 200 }], message: null, parameters: [] },
       outputs: [
         outputComparison({ result: "mismatch", kind: "non_finite", shape: [], cosine: Number.NaN, worst }),
+        outputComparison({ output: "measured", result: "mismatch", kind: "value", ...measured }),
         outputComparison({
           output: "<b>",
           kind: null,
@@ -165,7 +179,7 @@ test("the list shows the newest run, newest first; pages follow their cursor", a
     maxAbs: "Infinity",
     maxRel: "NaN",
     flip: true,
-    outputs: ["logits"],
+    outputs: ["logits", "measured"],
   });
   for (const sort of ["", "&sort=capturedAt", "&sort=-maxAbs", "&sort=maxAbs", "&sort=candidateMs"]) {
     const whole = (await control.call("GET", `${path}/comparisons?${sort}`)).body.items;
@@ -248,6 +262,7 @@ test("one comparison, with worst elements, timing and tags", async () => {
   expect(body).toMatchObject({
     id: ids[0],
     candidate: "int8",
+    policyVersion: 1,
     result: "mismatch",
     attempts: [{ startedMs: 0, latencyMs: 2, status: 200 }],
     request: { status: 200, tags: { tenant: "=cmd|' /C calc'!A0" } },
@@ -257,8 +272,21 @@ test("one comparison, with worst elements, timing and tags", async () => {
         name: "logits",
         shape: [],
         cosine: "NaN",
-        decision: { from: "3", to: "3", flip: false },
+        decision: { from: "3", to: "3", flip: false, changes: [] },
         worst: [{ index: [0, 1], primary: "NaN", candidate: 1.5, absError: "NaN" }],
+        judgedBy: { rule: "numpy", atol: 1e-6, rtol: 1e-5 },
+        histogram: null,
+        atolToPass: null,
+        statistic: null,
+        maxUlps: null,
+      },
+      {
+        name: "measured",
+        histogram: measured.histogram,
+        atolToPass: "Infinity",
+        statistic: { name: "mean", abs: "Infinity", rel: null },
+        maxUlps: String(2n ** 60n),
+        decision: measured.decision,
       },
     ],
   });

@@ -26,6 +26,20 @@ export function float(value: number | string | null | undefined): string {
   return size >= 1e5 || size < 1e-3 ? value.toExponential(2) : Number(value.toPrecision(4)).toString();
 }
 
+/** Three significant digits, rounded up: a tolerance that is said to be enough must be. */
+export function atLeast(value: number): string {
+  const rounded = Number(value.toPrecision(3));
+  const step = 10 ** (Math.floor(Math.log10(value)) - 2);
+  const raised = Number((rounded + step).toPrecision(3));
+  return short([rounded, raised].find((shown) => shown >= value && shown < Infinity) ?? value);
+}
+
+/** A number as people write it: `1e-5`, `0.05`. */
+export function short(value: number): string {
+  const [plain, exponential] = [String(value), value.toExponential()];
+  return exponential.length < plain.length ? exponential : plain;
+}
+
 const singles = new Set<string | null>(["FP32", "FP16", "BF16"]);
 
 /** A tensor's element in full: reviewers compare digits. A single as the shortest decimal that reads back as it. */

@@ -1,12 +1,16 @@
 import type { OutputDetail } from "../../../../src/control/api.js";
-import { count, element, float, none, shape, words } from "../../format";
+import { element, float, none, shape, words } from "../../format";
 import { TableScroll } from "../../parts/page";
-import { Badge, Code, Name } from "../../parts/words";
+import { Badge, Code } from "../../parts/words";
+import { Decision } from "./decision";
+import { Histogram } from "./histogram";
+import { JudgedBy } from "./judged-by";
+import { Numbers } from "./numbers";
 import { Differences } from "./structure";
 
 /** One output of one comparison: the numbers, the decision, the elements that differ most. */
 export function OutputSection({ output }: { output: OutputDetail }) {
-  const { name, result, kind, decision, worst, differences } = output;
+  const { name, result, kind, decision, worst, differences, histogram } = output;
   return (
     <section className="card">
       <div className="section-head">
@@ -15,15 +19,12 @@ export function OutputSection({ output }: { output: OutputDetail }) {
         </h2>
         <Badge word={result} />
         {kind && <span>{words(kind)}</span>}
-        {decision && (
-          <span className="decision">
-            decision <Name>{decision.from}</Name> → <Name>{decision.to}</Name>{" "}
-            {decision.flip ? <span className="badge bad">changed</span> : <span className="quiet">same</span>}
-          </span>
-        )}
+        {decision && <Decision decision={decision} />}
         <Form output={output} />
       </div>
+      <JudgedBy output={output} />
       <Numbers output={output} />
+      {histogram !== null && histogram.decades.length > 0 && <Histogram histogram={histogram} name={name} />}
       {worst.length > 0 && <Worst output={output} />}
       {differences.length > 0 && <Differences differences={differences} label={`Differences in ${name}`} />}
     </section>
@@ -38,40 +39,6 @@ function Form({ output }: { output: OutputDetail }) {
     <span className="quiet section-side">
       {candidate === null || candidate === primary ? primary : `${primary} → ${candidate}`}
     </span>
-  );
-}
-
-function Numbers({ output }: { output: OutputDetail }) {
-  const numbers = {
-    "max abs error": float(output.maxAbs),
-    "max rel error": float(output.maxRel),
-    "mean abs error": float(output.meanAbs),
-    RMSE: float(output.rmse),
-    cosine: float(output.cosine),
-  };
-  return (
-    <dl className="numbers">
-      <div>
-        <dt>mismatches</dt>
-        <dd>
-          <strong>{count(output.mismatches)}</strong> of {count(output.elements)}
-        </dd>
-      </div>
-      {Object.entries(numbers).map(([name, value]) => (
-        <div key={name}>
-          <dt>{name}</dt>
-          <dd>{value}</dd>
-        </div>
-      ))}
-      {output.nonFinitePrimary + output.nonFiniteCandidate > 0 && (
-        <div>
-          <dt>not finite</dt>
-          <dd>
-            {count(output.nonFinitePrimary)} / {count(output.nonFiniteCandidate)}
-          </dd>
-        </div>
-      )}
-    </dl>
   );
 }
 
