@@ -87,7 +87,16 @@ export function createAccount(): Account {
     let entry = entries.get(key);
     if (entry === undefined) {
       entry = {
-        served: { deploymentId, minuteMs, received: 0, inFlight: 0, sampledOut: 0, dropped: {} },
+        served: {
+          deploymentId,
+          minuteMs,
+          received: 0,
+          inFlight: 0,
+          sampledOut: 0,
+          dropped: {},
+          requestBytes: 0,
+          responseBytes: 0,
+        },
         kept: noCounts(),
         lost: 0,
         running: noCounts(),
@@ -250,5 +259,8 @@ function ledgerMinute({ served, kept, lost }: AccountMinute, catalogued: number)
     lost,
     notEligible: { ...kept.notEligible },
     dropped,
+    // A journal of an earlier version has none.
+    requestBytes: served.requestBytes ?? 0,
+    responseBytes: served.responseBytes ?? 0,
   };
 }

@@ -13,6 +13,9 @@ export interface ServedMinute {
   inFlight: number;
   sampledOut: number;
   dropped: Partial<Record<DropReason, number>>;
+  /** Of all bodies that went through in this minute, captured or not, as far as they had been seen at the cut. */
+  requestBytes: number;
+  responseBytes: number;
 }
 
 /**

@@ -56,9 +56,11 @@ export function openEpoch(deps: {
   account: Account;
   /** What a journal that lies there says; of an epoch that begins, nothing. */
   before: JournalState | null;
+  /** The wall clock of this machine minus Postgres'. */
+  clockOffsetMs: () => number;
   onJournalError: (error: unknown) => void;
 }): Epoch {
-  const { identity, folder, account, before, onJournalError } = deps;
+  const { identity, folder, account, before, clockOffsetMs, onJournalError } = deps;
   const received = new Map(before?.received);
   /** Shipped, and not yet known to be deleted. */
   const done = new Set(before?.done);
@@ -127,7 +129,7 @@ export function openEpoch(deps: {
         startedAtMs: identity.startedAtMs,
         sequence: newest.cut * shipmentsPerCut + shipments,
         cutAtMs: newest.atMs,
-        clockOffsetMs: 0,
+        clockOffsetMs: clockOffsetMs(),
         state: ended ?? "live",
         counts: minutes,
       };

@@ -21,9 +21,10 @@ type SpooledRecord = Pick<StoredRecord, "deploymentId" | "sequence" | "receivedA
 export async function settleEpoch(deps: {
   folder: string;
   known?: ReadonlyMap<number, number>;
+  clockOffsetMs: () => number;
   onJournalError: (error: unknown) => void;
 }): Promise<Epoch> {
-  const { folder, known, onJournalError } = deps;
+  const { folder, known, clockOffsetMs, onJournalError } = deps;
   const identity = JSON.parse(readFileSync(join(folder, epochFiles.identity), "utf8")) as EpochIdentity;
   const journalPath = join(folder, epochFiles.journal);
   const state = existsSync(journalPath) ? foldJournal(readJournal(journalPath).records) : foldJournal([]);
@@ -53,7 +54,7 @@ export async function settleEpoch(deps: {
   }
   // Each start numbers its shipments above those of the start before.
   const before = { ...settled, cut: settled.cut + 1, done: existing(folder, state.done) };
-  const epoch = openEpoch({ identity, folder, account, before, onJournalError });
+  const epoch = openEpoch({ identity, folder, account, before, clockOffsetMs, onJournalError });
   epoch.files.push(...files);
   return epoch;
 }
@@ -101,7 +102,16 @@ function settleAccount(
   const minutes = new Map<string, AccountMinute>();
   const minuteFor = (deploymentId: number, minuteMs: number): AccountMinute => {
     const key = `${deploymentId}:${minuteMs}`;
-    const served = { deploymentId, minuteMs, received: 0, inFlight: 0, sampledOut: 0, dropped: {} };
+    const served = {
+      deploymentId,
+      minuteMs,
+      received: 0,
+      inFlight: 0,
+      sampledOut: 0,
+      dropped: {},
+      requestBytes: 0,
+      responseBytes: 0,
+    };
     const minute = minutes.get(key) ?? {
       served,
       kept: { spooled: 0, notEligible: {}, dropped: {} },

@@ -40,6 +40,7 @@ export interface EndedEpoch {
 
 export interface SideStats {
   spoolBytes: number;
+  clockOffsetMs: number;
   /** By deployment id, since the epoch began. */
   totals: ReadonlyMap<number, KeptCounts>;
 }
@@ -66,13 +67,15 @@ export function startCaptureSide(deps: {
   spoolBytesMax: number;
   bodyBytesMax: number;
   largeBodyBytes: number;
+  /** The wall clock of this machine minus Postgres', as far as it is known. */
+  clockOffsetMs: () => number;
   catalogue: Catalogue | null;
   blobs: BlobStore;
   redactorOf: (deploymentId: number) => DeploymentRedactor;
   onWork: (workIds: bigint[]) => void;
   log: Logger;
 }): CaptureSide {
-  const { memory, ended, spoolBytesMax, log } = deps;
+  const { memory, ended, spoolBytesMax, clockOffsetMs, log } = deps;
   const clock = () => performance.now();
   mkdirSync(deps.root, { recursive: true, mode: 0o700 });
   const holder = createHolder(deps.root, deps.epoch);
@@ -91,7 +94,14 @@ export function startCaptureSide(deps: {
     log.error({ error: messageOf(error) }, "the spool's disk refuses; captures are dropped and counted"),
   );
   const account = createAccount();
-  const live = openEpoch({ identity, folder, account, before: null, onJournalError: onDiskError });
+  const live = openEpoch({
+    identity,
+    folder,
+    account,
+    before: null,
+    clockOffsetMs,
+    onJournalError: onDiskError,
+  });
   const spool = createSpool({ folder, clock });
   const reservation = openReservation(join(folder, epochFiles.reservation));
   const reserver = createReserver(reservation, memory.sequences);
@@ -136,7 +146,12 @@ export function startCaptureSide(deps: {
     for (const adopted of folders) {
       try {
         const known = ended.find((one) => adopted.endsWith(one.epoch))?.received;
-        const epoch = await settleEpoch({ folder: adopted, known, onJournalError: onDiskError });
+        const epoch = await settleEpoch({
+          folder: adopted,
+          known,
+          clockOffsetMs,
+          onJournalError: onDiskError,
+        });
         log.info({ epoch: epoch.epoch, files: epoch.files.length }, "took up what an earlier gateway left");
         keep(epoch, epoch.files);
       } catch (error) {
@@ -177,7 +192,11 @@ export function startCaptureSide(deps: {
   adopting = adopt().catch(onDiskError);
 
   return {
-    stats: () => ({ spoolBytes: closedBytes + spool.bytes, totals: account.totals }),
+    stats: () => ({
+      spoolBytes: closedBytes + spool.bytes,
+      clockOffsetMs: clockOffsetMs(),
+      totals: account.totals,
+    }),
 
     async close(deadlineMs) {
       const startedAtMs = clock();

@@ -20,6 +20,9 @@ export interface MinuteTally extends ServedMinute {
   changed: boolean;
 }
 
+/** Bytes of bodies that went through, counted where they pass: those of requests, those of answers. */
+export type PassedBytes = Float64Array;
+
 /** One deployment's account on the serving thread. */
 export interface DeploymentTally {
   readonly deploymentId: number;
@@ -28,6 +31,9 @@ export interface DeploymentTally {
   current: MinuteTally | null;
   received: number;
   readonly drops: Map<DropReason, number>;
+  readonly passed: PassedBytes | null;
+  /** What of `passed` is in a minute already. */
+  readonly taken: PassedBytes;
 }
 
 /**
@@ -35,8 +41,11 @@ export interface DeploymentTally {
  * over. Each request ends in exactly one of `sampledOut`, `dropped` and `handOver`.
  */
 export interface Tally {
-  /** null: more deployments than can be counted. */
-  open(deploymentId: number): DeploymentTally | null;
+  /**
+   * null: more deployments than can be counted.
+   * @param passed grows as bodies pass; looked at when a cut is made
+   */
+  open(deploymentId: number, passed?: PassedBytes): DeploymentTally | null;
   /** The number of requests received so far, which is the sequence number of the next. */
   readonly sequence: number;
   /** Wall clock in Unix milliseconds; never so far back that a forgotten minute would be counted anew. */
@@ -89,6 +98,8 @@ export function createTally(deps: {
         inFlight: 0,
         sampledOut: 0,
         dropped: {},
+        requestBytes: 0,
+        responseBytes: 0,
         changed: false,
       };
       deployment.minutes.set(minuteMs, minute);
@@ -100,12 +111,23 @@ export function createTally(deps: {
     return minute;
   }
 
+  /** What passed since the last cut, to the minute that is current: close enough for an estimate. */
+  function takePassed({ passed, taken, current }: DeploymentTally): void {
+    if (passed === null || current === null) return;
+    const [requests, responses] = [passed[0]! - taken[0]!, passed[1]! - taken[1]!];
+    if (requests === 0 && responses === 0) return;
+    current.requestBytes += requests;
+    current.responseBytes += responses;
+    taken.set(passed);
+    touch(current);
+  }
+
   const tally: Tally = {
     get sequence() {
       return sequence;
     },
 
-    open(deploymentId) {
+    open(deploymentId, passed) {
       const known = deployments.get(deploymentId);
       if (known) return known;
       const slot = sequences.open(deploymentId);
@@ -117,6 +139,8 @@ export function createTally(deps: {
         current: null,
         received: 0,
         drops: new Map(),
+        passed: passed ?? null,
+        taken: passed?.slice() ?? new Float64Array(2),
       };
       deployments.set(deploymentId, deployment);
       return deployment;
@@ -172,6 +196,7 @@ export function createTally(deps: {
       ),
 
     cut() {
+      for (const deployment of deployments.values()) takePassed(deployment);
       if (changed.length === 0) return true;
       const minutes = changed.map(({ changed: _, ...minute }) => minute);
       const ids = new Set(changed.map((minute) => minute.deploymentId));

@@ -27,7 +27,7 @@ const redactors = createRedactors({ key: config.redactionKey, bodyBytesMax: conf
 // The ring may hold captures already, after a restart of this thread: they are drained once it is known how.
 const watch = await watchDeployments({
   registry: store?.registry ?? null,
-  path: join(config.dataDir, "deployments.json"),
+  dataDir: config.dataDir,
   onChange: (deployments) => {
     // Before the serving thread is told: what it captures then is drained by rules that are known here.
     redactors.tell(deployments);
@@ -44,6 +44,7 @@ const side = startCaptureSide({
   spoolBytesMax: config.spoolBytesMax,
   bodyBytesMax: config.bodyBytesMax,
   largeBodyBytes: config.largeBodyBytes,
+  clockOffsetMs: () => watch.clockOffsetMs,
   catalogue: store?.catalogue ?? null,
   blobs: await createBlobStore(config),
   redactorOf: redactors.of,

@@ -1,7 +1,15 @@
 import { Command } from "commander";
 import { createApiClient } from "../api-client.js";
 import { loadConfig } from "../config.js";
-import type { AlertPage, CandidatePage, DeploymentPage, Ledger, Summary } from "../control/api.js";
+import type {
+  AlertPage,
+  CandidatePage,
+  CaptureSwitch,
+  DeploymentPage,
+  Estimate,
+  Ledger,
+  Summary,
+} from "../control/api.js";
 import { table } from "./table.js";
 
 interface CandidateStatus {
@@ -18,11 +26,14 @@ export function statusCommand(): Command {
     .action(async (options: { json?: boolean }) => {
       const api = createApiClient(loadConfig().controlUrl);
       const { items: deployments } = await api.get<DeploymentPage>("/deployments?limit=500");
+      const capture = await api.get<CaptureSwitch>("/capture");
       const ledgers: { deployment: string; ledger: Ledger }[] = [];
+      const estimates: { deployment: string; estimate: Estimate }[] = [];
       const candidates: CandidateStatus[] = [];
       for (const { name } of deployments) {
         const path = `/deployments/${encodeURIComponent(name)}`;
         ledgers.push({ deployment: name, ledger: await api.get<Ledger>(`${path}/ledger`) });
+        estimates.push({ deployment: name, estimate: await api.get<Estimate>(`${path}/estimate`) });
         const { items } = await api.get<CandidatePage>(`${path}/candidates?limit=500`);
         for (const candidate of items) {
           const summary = await api.get<Summary>(
@@ -33,14 +44,21 @@ export function statusCommand(): Command {
       }
       const { items: alerts } = await api.get<AlertPage>("/alerts?state=firing");
       if (options.json) {
-        process.stdout.write(`${JSON.stringify({ deployments, ledgers, candidates, alerts })}\n`);
+        process.stdout.write(
+          `${JSON.stringify({ deployments, capture, ledgers, estimates, candidates, alerts })}\n`,
+        );
         return;
       }
       if (deployments.length === 0) {
         process.stdout.write("no deployments yet; next: understudy register NAME --primary URL\n");
         return;
       }
-      process.stdout.write(`${ledgerTable(ledgers)}\n\n${candidateTable(candidates)}\n`);
+      process.stdout.write(
+        `${ledgerTable(ledgers)}\n\n${estimateTable(estimates)}\n\n${candidateTable(candidates)}\n`,
+      );
+      if (!capture.enabled) {
+        process.stdout.write("\ncapture is off for all deployments; next: understudy capture on\n");
+      }
       for (const alert of alerts) {
         process.stdout.write(
           `\nfiring: ${alert.ruleName}: ${alert.deployment}/${alert.candidate} ${percent(alert.diffRate)} ` +
@@ -87,6 +105,33 @@ function ledgerTable(ledgers: { deployment: string; ledger: Ledger }[]): string 
     ]),
   );
 }
+
+function estimateTable(estimates: { deployment: string; estimate: Estimate }[]): string {
+  return table(
+    [
+      "deployment",
+      "capture",
+      "sample rate",
+      "rules",
+      "seen for",
+      "requests/day",
+      "captured/day",
+      "stored/day",
+    ],
+    estimates.map(({ deployment, estimate }) => [
+      deployment,
+      estimate.captureEnabled ? "on" : "off",
+      percent(estimate.sampleRate),
+      estimate.rules,
+      `${Math.round(estimate.observedMs / 60_000)} min`,
+      estimate.requestsPerDay === null ? "–" : Math.round(estimate.requestsPerDay),
+      megabytes(estimate.bytesPerDay),
+      megabytes(estimate.storedBytesPerDay),
+    ]),
+  );
+}
+
+const megabytes = (bytes: number | null) => (bytes === null ? "–" : `${(bytes / 1e6).toFixed(1)} MB`);
 
 function candidateTable(candidates: CandidateStatus[]): string {
   return table(

@@ -261,6 +261,38 @@ export const ledger = z
   .meta({ id: "Ledger" });
 export type Ledger = z.infer<typeof ledger>;
 
+export const captureSwitch = z
+  .object({
+    enabled: z.boolean().meta({ description: "false: nothing is captured, whatever a deployment says" }),
+    changedAt: moment.nullable().meta({ description: "null: never" }),
+  })
+  .meta({ id: "CaptureSwitch" });
+export type CaptureSwitch = z.infer<typeof captureSwitch>;
+
+export const captureSwitchUpdate = z
+  .strictObject({ enabled: z.boolean() })
+  .meta({ id: "CaptureSwitchUpdate" });
+
+const bytesPerDay = z.number().min(0).nullable();
+
+export const estimate = z
+  .object({
+    captureEnabled: z.boolean(),
+    sampleRate: rate,
+    observedMs: ms.meta({ description: "How long traffic was seen, of the last day; 0: none was" }),
+    requests: count,
+    requestBytes: count.meta({ description: "Of the bodies of all requests, captured or not" }),
+    responseBytes: count,
+    requestsPerDay: z.number().min(0).nullable(),
+    bytesPerDay: bytesPerDay.meta({ description: "Bodies in the base sample, at this sample rate" }),
+    storedBytesPerDay: bytesPerDay.meta({
+      description: "The same as segments, compressed as the newest were; null: there are none yet",
+    }),
+    rules: count.meta({ description: "Rules that add targeted captures, which are not in the estimate" }),
+  })
+  .meta({ id: "Estimate" });
+export type Estimate = z.infer<typeof estimate>;
+
 const quantiles = z.object({
   p50: ms.nullable(),
   p90: ms.nullable(),

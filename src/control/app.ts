@@ -12,6 +12,7 @@ import type { Route } from "./route.js";
 import { accountRoutes } from "./routes/accounts.js";
 import { alertRoutes } from "./routes/alerts.js";
 import { candidateRoutes } from "./routes/candidates.js";
+import { captureRoutes } from "./routes/capture.js";
 import { comparisonRoutes } from "./routes/comparisons.js";
 import { deploymentRoutes } from "./routes/deployments.js";
 import { proposalRoutes } from "./routes/proposals.js";
@@ -26,6 +27,7 @@ export function apiRoutes(context: ControlContext): Route[] {
     ...deploymentRoutes(context),
     ...candidateRoutes(context),
     ...accountRoutes(context),
+    ...captureRoutes(context),
     ...runRoutes(context),
     ...comparisonRoutes(context),
     ...signatureRoutes(context),

@@ -55,7 +55,7 @@ export async function startCaptureLink(deps: {
   const { config, gateway, onDeployments, onTally, log } = deps;
   const { secret: _, ...threadConfig } = config;
   const ended: EndedEpoch[] = [];
-  let stats: SideStats = { spoolBytes: 0, totals: new Map() };
+  let stats: SideStats = { spoolBytes: 0, clockOffsetMs: 0, totals: new Map() };
   let closing = false;
   let up = false;
   let restartTimer: NodeJS.Timeout | undefined;

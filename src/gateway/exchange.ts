@@ -62,6 +62,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     const chunks: Buffer[] = [];
     this.#request.on("data", (chunk: Buffer) => {
       chunks.push(chunk);
+      this.#stats.passed[0]! += chunk.length;
       this.#sighting?.requestChunk(chunk);
     });
     this.#request.once("end", () =>
@@ -81,6 +82,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
       },
     });
     request.on("data", (chunk: Buffer) => {
+      this.#stats.passed[0]! += chunk.length;
       this.#sighting?.requestChunk(chunk);
       if (!upload.destroyed && !upload.push(chunk)) request.pause();
     });
@@ -123,6 +125,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onData(chunk: Buffer): boolean {
+    this.#stats.passed[1]! += chunk.length;
     this.#sighting?.responseChunk(chunk);
     return this.#response.write(chunk);
   }

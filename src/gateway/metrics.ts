@@ -11,8 +11,9 @@ export function createGatewayMetrics(deps: {
   /** Of every deployment, and of the rest. */
   stats: () => Iterable<RouteStats>;
   nameOf: (deploymentId: number) => string;
+  spoolBytesMax: number;
 }): Registry {
-  const { state, link, stats, nameOf } = deps;
+  const { state, link, stats, nameOf, spoolBytesMax } = deps;
   const registry = createMetrics();
   const registers = [registry];
 
@@ -67,6 +68,26 @@ export function createGatewayMetrics(deps: {
     "Bytes on disk that are not shipped yet.",
     () => link.stats.spoolBytes,
   );
+
+  gauge("understudy_capture_spool_limit_bytes", "Bytes that the spool may take.", () => spoolBytesMax);
+  gauge(
+    "understudy_clock_offset_seconds",
+    "This machine's wall clock minus Postgres' clock; 0 while it is not known.",
+    () => link.stats.clockOffsetMs / 1000,
+  );
+  const passed = new Counter({
+    name: "understudy_gateway_body_bytes_total",
+    help: "Bytes of bodies that went through, by deployment (empty: none) and direction: request, response.",
+    labelNames: ["deployment", "direction"],
+    registers,
+    collect() {
+      passed.reset();
+      for (const { deployment, passed: bytes } of stats()) {
+        passed.inc({ deployment, direction: "request" }, bytes[0]!);
+        passed.inc({ deployment, direction: "response" }, bytes[1]!);
+      }
+    },
+  });
 
   const outcomes = new Counter({
     name: "understudy_capture_outcomes_total",

@@ -42,14 +42,15 @@ export function buildRoutes(deps: {
     // Two deployments of one model cannot be told apart by the path: the first registered has it.
     if (!isHttp(primary.url) || byModel.has(primary.model)) continue;
     urls.add(primary.url);
-    const deployment = tally.open(id);
+    const stats = statsOf({ id, name });
+    const deployment = tally.open(id, stats.passed);
     byModel.set(primary.model, {
       primary: primaries.at(primary.url),
       sampleRate,
-      captureEnabled,
+      captureEnabled: captureEnabled && config.captureEnabled,
       targets: capture.targets.length === 0 ? null : capture.targets,
       tags: ownTags([...capture.tags, ...subjectHeader(redaction)]),
-      stats: statsOf({ id, name }),
+      stats,
       account: deployment && { tally, deployment },
     });
   }

@@ -31,7 +31,8 @@ export async function startGateway(deps: { config: Config; log: Logger }): Promi
   const statsById = new Map<number, RouteStats>();
   const otherStats = createRouteStats("");
   const nameOf = (id: number) => statsById.get(id)?.deployment ?? "";
-  let deployments: GatewayConfig | null = config.defaultPrimary === undefined ? null : { deployments: [] };
+  let deployments: GatewayConfig | null =
+    config.defaultPrimary === undefined ? null : { captureEnabled: true, deployments: [] };
   let link: CaptureLink | null = null;
 
   function statsOf({ id, name }: { id: number; name: string }): RouteStats {
@@ -86,6 +87,7 @@ export async function startGateway(deps: { config: Config; log: Logger }): Promi
       link: linked,
       stats: () => [otherStats, ...statsById.values()],
       nameOf,
+      spoolBytesMax: config.spoolBytesMax,
     });
     const metrics = await serveMetrics(registry, config.host, config.metricsPort);
     const port = await listen(server, {

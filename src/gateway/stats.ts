@@ -8,6 +8,8 @@ export interface RouteStats {
   /** Name of the deployment; empty for the rest. */
   readonly deployment: string;
   readonly codes: Float64Array;
+  /** Bytes of bodies: of requests, of answers. */
+  readonly passed: Float64Array;
   /** From the head of the request to the end of the answer. */
   readonly gateway: Durations;
   /** What the primary took of it. */
@@ -18,6 +20,7 @@ export function createRouteStats(deployment: string): RouteStats {
   return {
     deployment,
     codes: new Float64Array(codeLabels.length),
+    passed: new Float64Array(2),
     gateway: createDurations(),
     primary: createDurations(),
   };

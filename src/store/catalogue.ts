@@ -147,9 +147,9 @@ function cutParts(cut: LedgerCut, guard: Prisma.Sql): Prisma.Sql {
       WHERE old.sequence <= excluded.sequence
     ), cut_counts AS (
       INSERT INTO ledger_counts AS old (epoch, deployment_id, minute, sequence, received, in_flight, sampled_out,
-                                        buffered, lost, not_eligible, dropped)
+                                        buffered, lost, not_eligible, dropped, request_bytes, response_bytes)
       SELECT ${cut.epoch}::uuid, c.deployment_id, c.minute, ${cut.sequence}::bigint, c.received, c.in_flight,
-             c.sampled_out, c.buffered, c.lost, c.not_eligible, c.dropped
+             c.sampled_out, c.buffered, c.lost, c.not_eligible, c.dropped, c.request_bytes, c.response_bytes
       FROM unnest(
         ${column(counts, (c) => c.deploymentId)}::int[],
         ${column(counts, (c) => time(c.minuteMs))}::timestamptz[],
@@ -159,13 +159,17 @@ function cutParts(cut: LedgerCut, guard: Prisma.Sql): Prisma.Sql {
         ${column(counts, (c) => c.buffered)}::bigint[],
         ${column(counts, (c) => c.lost)}::bigint[],
         ${column(counts, (c) => jsonText(c.notEligible))}::jsonb[],
-        ${column(counts, (c) => jsonText(c.dropped))}::jsonb[]
-      ) AS c(deployment_id, minute, received, in_flight, sampled_out, buffered, lost, not_eligible, dropped)
+        ${column(counts, (c) => jsonText(c.dropped))}::jsonb[],
+        ${column(counts, (c) => c.requestBytes)}::bigint[],
+        ${column(counts, (c) => c.responseBytes)}::bigint[]
+      ) AS c(deployment_id, minute, received, in_flight, sampled_out, buffered, lost, not_eligible, dropped,
+             request_bytes, response_bytes)
       WHERE ${guard}
       ON CONFLICT (epoch, deployment_id, minute) DO UPDATE
       SET sequence = excluded.sequence, received = excluded.received, in_flight = excluded.in_flight,
           sampled_out = excluded.sampled_out, buffered = excluded.buffered, lost = excluded.lost,
-          not_eligible = excluded.not_eligible, dropped = excluded.dropped
+          not_eligible = excluded.not_eligible, dropped = excluded.dropped,
+          request_bytes = excluded.request_bytes, response_bytes = excluded.response_bytes
       WHERE old.sequence <= excluded.sequence
     )`;
 }

@@ -10,6 +10,7 @@ import type { Registry } from "./groups.js";
 import { nextPolicyVersion, policyColumns } from "./policies.js";
 import { lockDeployment, openLiveRun, type Transaction } from "./runs.js";
 import { jsonInput, jsonText } from "./sql.js";
+import { createSwitches } from "./switches.js";
 import type { Deployment, Policy } from "./types.js";
 
 const withPolicy = {
@@ -32,6 +33,7 @@ type Deployments = Pick<
   | "listDeployments"
   | "setPolicy"
   | "gatewayConfig"
+  | "clockMs"
 >;
 
 export function createDeployments(prisma: PrismaClient): Deployments {
@@ -120,7 +122,9 @@ export function createDeployments(prisma: PrismaClient): Deployments {
 
     async gatewayConfig() {
       const rows = await prisma.deployment.findMany({ orderBy: { id: "asc" } });
+      const { enabled } = await createSwitches(prisma).capture();
       return {
+        captureEnabled: enabled,
         deployments: rows.map((row) => ({
           id: row.id,
           name: row.name,
@@ -131,6 +135,12 @@ export function createDeployments(prisma: PrismaClient): Deployments {
           redaction: redactionSchema.parse(row.redaction),
         })),
       };
+    },
+
+    async clockMs() {
+      const [row] = await prisma.$queryRaw<{ ms: number }[]>`
+        SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS ms`;
+      return row!.ms;
     },
   };
 }

@@ -41,6 +41,8 @@ export interface Registry {
   /** All runs of a candidate, newest first. */
   listRuns(candidateId: number): Promise<Run[]>;
   gatewayConfig(): Promise<GatewayConfig>;
+  /** What time it is on the database's clock, Unix milliseconds. */
+  clockMs(): Promise<number>;
 }
 
 export interface Catalogue {

@@ -12,6 +12,8 @@ import { createRegistry } from "./registry.js";
 import { createRejudges, type Rejudges } from "./rejudges.js";
 import { createRollups } from "./rollups.js";
 import { createSignatures, type Signatures } from "./signatures.js";
+import { createSwitches, type Switches } from "./switches.js";
+import { createTrafficReader, type TrafficReader } from "./traffic.js";
 import { createWorkStore } from "./work.js";
 
 /** All that is kept in Postgres, by group of tables. */
@@ -24,6 +26,8 @@ export interface Store {
   rejudges: Rejudges;
   rollups: Rollups;
   ledger: LedgerReader;
+  traffic: TrafficReader;
+  switches: Switches;
   comparisons: Comparisons;
   signatures: Signatures;
   alerts: Alerts;
@@ -49,6 +53,8 @@ export function createStore(databaseUrl: string, options: { poolMax?: number } =
     rejudges: createRejudges(prisma),
     rollups: createRollups(prisma),
     ledger: createLedgerReader(prisma),
+    traffic: createTrafficReader(prisma),
+    switches: createSwitches(prisma),
     comparisons: createComparisons(prisma),
     signatures: createSignatures(prisma),
     alerts: createAlerts(prisma),

@@ -122,6 +122,8 @@ export interface Run {
 
 /** What a gateway needs to know. It keeps its last copy, so that it needs no store to serve. */
 export interface GatewayConfig {
+  /** The switch for all deployments. */
+  captureEnabled: boolean;
   deployments: {
     id: number;
     name: string;
@@ -148,6 +150,9 @@ export interface LedgerMinute {
   lost: number;
   notEligible: Record<string, number>;
   dropped: Record<string, number>;
+  /** Of all bodies that went through, captured or not. */
+  requestBytes: number;
+  responseBytes: number;
 }
 
 /**

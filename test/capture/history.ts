@@ -110,7 +110,14 @@ export function createHistory(folder: string, blobsFolder: string) {
     clock: () => clock.ms,
   });
   const account = createAccount();
-  const live = openEpoch({ identity, folder, account, before: null, onJournalError: raise });
+  const live = openEpoch({
+    identity,
+    folder,
+    account,
+    before: null,
+    clockOffsetMs: () => 0,
+    onJournalError: raise,
+  });
   const spool = createSpool({ folder, clock: () => clock.ms });
   const reserver = createReserver(openReservation(join(folder, epochFiles.reservation)), sequences);
   const drain = createDrain({

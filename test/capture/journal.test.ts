@@ -19,7 +19,16 @@ const record = (cut: number, more: Partial<JournalRecord> = {}): JournalRecord =
   received: [[1, 10 * cut]],
   minutes: [
     {
-      served: { deploymentId: 1, minuteMs: 0, received: 10 * cut, inFlight: 0, sampledOut: 0, dropped: {} },
+      served: {
+        deploymentId: 1,
+        minuteMs: 0,
+        received: 10 * cut,
+        inFlight: 0,
+        sampledOut: 0,
+        dropped: {},
+        requestBytes: 0,
+        responseBytes: 0,
+      },
       kept: { spooled: 10 * cut, notEligible: {}, dropped: {} },
       lost: 0,
     },

@@ -88,7 +88,7 @@ test("whatever happens, and wherever it is killed, the ledger balances at every 
 
         // The first settling ships some files and dies; the second does the rest.
         ledger.mode = "works";
-        const settled = await settleEpoch({ folder, onJournalError: raise });
+        const settled = await settleEpoch({ folder, clockOffsetMs: () => 0, onJournalError: raise });
         for (let shipped = 0; shipped < first.filesShipped && settled.files.length > 0; shipped++) {
           const one = { ...settled, files: [settled.files[0]!] };
           ledger.mode = shipped === first.filesShipped - 1 ? (first.mode as "works") : "works";
@@ -97,7 +97,7 @@ test("whatever happens, and wherever it is killed, the ledger balances at every 
           if (ledger.mode === "works") expect(ledger.imbalances()).toEqual([]);
         }
         ledger.mode = "works";
-        const again = await settleEpoch({ folder, onJournalError: raise });
+        const again = await settleEpoch({ folder, clockOffsetMs: () => 0, onJournalError: raise });
         await history.shipAll(again, ledger);
 
         const totals = ledger.totals();

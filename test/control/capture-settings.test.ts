@@ -56,3 +56,16 @@ test.each([
   expect(JSON.stringify(answer.body.errors)).toContain(words);
   expect((await control.call("GET", "/deployments/digits")).body).toEqual(before);
 });
+
+test("the switch for all, and the estimate", async () => {
+  expect((await control.call("GET", "/capture")).body).toEqual({ enabled: true, changedAt: null });
+  const off = await control.call("PATCH", "/capture", { body: { enabled: false } });
+  expect(off.body).toMatchObject({ enabled: false, changedAt: expect.any(Number) });
+  expect((await control.call("GET", "/capture")).body).toEqual(off.body);
+  expect((await control.store.registry.gatewayConfig()).captureEnabled).toBe(false);
+  expect((await control.call("PATCH", "/capture", { body: { enabled: true } })).body.enabled).toBe(true);
+  expect((await control.call("PATCH", "/capture", { body: {} })).status).toBe(400);
+  const estimate = await control.call("GET", "/deployments/digits/estimate");
+  expect(estimate.body).toMatchObject({ requests: 0, observedMs: 0, bytesPerDay: null });
+  expect((await control.call("GET", "/deployments/none/estimate")).status).toBe(404);
+});

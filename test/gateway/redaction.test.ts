@@ -206,6 +206,7 @@ test("the spool holds what is redacted, too, while Postgres is away", async () =
   });
   const dataDir = await mkdtemp(join(tmpdir(), "understudy-redaction-"));
   const known: GatewayConfig = {
+    captureEnabled: true,
     deployments: ["masked", "as-it-is"].map((name, index) => ({
       id: index + 1,
       name,

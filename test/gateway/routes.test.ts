@@ -26,7 +26,7 @@ it.each([
   const primaries = createPrimaries();
   onTestFinished(() => primaries.close());
   const routes = buildRoutes({
-    config: { deployments: ids.map(deployment) },
+    config: { captureEnabled: true, deployments: ids.map(deployment) },
     defaultPrimary,
     primaries,
     tally: createTally({

@@ -153,6 +153,8 @@ export function ledgerMinute(
     lost: 0,
     notEligible: {},
     dropped: {},
+    requestBytes: 0,
+    responseBytes: 0,
     ...over,
   };
 }

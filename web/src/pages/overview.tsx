@@ -10,6 +10,7 @@ import type {
 } from "../../../src/control/api.js";
 import { path, useApi } from "../api";
 import { count, ms, none, percent } from "../format";
+import { DeploymentCapture, SwitchForAll } from "../parts/capture-switch";
 import { Interval } from "../parts/interval";
 import { PageHead, TableScroll } from "../parts/page";
 import { Answer, Empty } from "../parts/state";
@@ -20,6 +21,7 @@ export function OverviewPage() {
   return (
     <>
       <PageHead title="Deployments" />
+      <SwitchForAll />
       <Answer query={deployments}>
         {({ items }) =>
           items.length === 0 ? (
@@ -42,7 +44,7 @@ export function OverviewPage() {
 }
 
 function DeploymentSection({ deployment }: { deployment: Deployment }) {
-  const { name, primary, captureEnabled, sampleRate } = deployment;
+  const { name, primary } = deployment;
   const candidates = useApi<CandidatePage>(`${path`/deployments/${name}/candidates`}?limit=500`);
   const ledger = useApi<Ledger>(path`/deployments/${name}/ledger`);
   const alerts = useApi<AlertPage>(`/alerts?state=firing&deployment=${encodeURIComponent(name)}`);
@@ -54,8 +56,7 @@ function DeploymentSection({ deployment }: { deployment: Deployment }) {
           <Name>{name}</Name>
         </h2>
         <p className="quiet">
-          primary <Name>{primary.model}</Name> at <Name>{primary.url}</Name> ·{" "}
-          {captureEnabled ? `${percent(sampleRate, 0)} of requests captured` : "capture is off"}
+          primary <Name>{primary.model}</Name> at <Name>{primary.url}</Name>
         </p>
         {ledger.data && (
           <p className="section-side">
@@ -64,6 +65,7 @@ function DeploymentSection({ deployment }: { deployment: Deployment }) {
           </p>
         )}
       </div>
+      <DeploymentCapture deployment={deployment} />
       <Answer query={candidates}>
         {({ items }) =>
           items.length === 0 ? (
