@@ -4,6 +4,7 @@ import type { Bench, BenchContext } from "./bench.js";
 const benches: Record<string, () => Promise<{ bench: Bench }>> = {
   gateway: () => import("./gateway.js"),
   kernel: () => import("./kernel.js"),
+  stats: () => import("./stats.js"),
 };
 
 const [name = "", ...flags] = process.argv.slice(2);
