@@ -2,7 +2,11 @@ import { createLatencyTest } from "../src/stats/latency-test.js";
 import type { BenchContext } from "./bench.js";
 
 /** The latency test with equal p99 on both sides, looked at every tenth more, and how many pairs a real difference takes. */
-export function latencyErrors(say: Say, random: () => number, alpha: number): { fail: number; pass: number } {
+export function latencyErrors(
+  say: BenchContext["say"],
+  random: () => number,
+  alpha: number,
+): { fail: number; pass: number } {
   const streams = 400;
   const told = { fail: 0, pass: 0, inconclusive: 0 };
   for (let count = 0; count < streams; count++) {
