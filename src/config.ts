@@ -28,6 +28,20 @@ const schema = z.object({
   UNDERSTUDY_DATA_DIR: z.string().min(1).default(".understudy"),
   UNDERSTUDY_HOST: z.string().min(1).default("127.0.0.1"),
   UNDERSTUDY_GATEWAY_PORT: port.default(8000),
+  UNDERSTUDY_GATEWAY_WORKERS: count(1, 64).default(1),
+  UNDERSTUDY_GATEWAY_DRAIN_MS: count(0, 600_000).default(3_500),
+  UNDERSTUDY_GATEWAY_KEEPALIVE_MS: count(1, 3_600_000).default(75_000),
+  UNDERSTUDY_GATEWAY_HEAD_MS: count(10, 3_600_000).default(30_000),
+  UNDERSTUDY_GATEWAY_REQUEST_MS: count(10, 86_400_000).default(300_000),
+  UNDERSTUDY_GATEWAY_HEAD_BYTES_MAX: count(1024, 16 * 1024 ** 2).default(64 * 1024),
+  UNDERSTUDY_GATEWAY_CONNECTIONS_MAX: count(1, 1_000_000).default(10_000),
+  UNDERSTUDY_GATEWAY_PRIMARY_CONNECT_MS: count(10, 600_000).default(5_000),
+  UNDERSTUDY_GATEWAY_PRIMARY_ANSWER_MS: count(10, 86_400_000).default(300_000),
+  UNDERSTUDY_GATEWAY_PRIMARY_SILENCE_MS: count(10, 86_400_000).default(300_000),
+  UNDERSTUDY_GATEWAY_PRIMARY_KEEPALIVE_MS: count(1, 3_600_000).default(4_000),
+  UNDERSTUDY_GATEWAY_PRIMARY_CONNECTIONS: count(0, 1_000_000).default(0),
+  UNDERSTUDY_GATEWAY_PRIMARY_AVOID_MS: count(0, 3_600_000).default(5_000),
+  UNDERSTUDY_CA_FILE: z.string().min(1).optional(),
   UNDERSTUDY_CONTROL_PORT: port.default(8080),
   UNDERSTUDY_METRICS_PORT: port.default(0),
   UNDERSTUDY_MODEL_SERVER_PORT: port.default(0),
@@ -59,6 +73,33 @@ const schema = z.object({
   UNDERSTUDY_BUFFER_BYTES: count(1_048_576, 1024 ** 3).default(64 * 1024 ** 2),
 });
 
+/** Limits of the data plane; docs/gateway.md gives the reason of each. */
+export interface GatewaySettings {
+  /** Processes that serve. */
+  workers: number;
+  /** How long what is under way may take to end after a signal. */
+  drainMs: number;
+  /** How long a client's idle connection is kept. */
+  keepAliveMs: number;
+  /** How long a client may take for its head, and for its whole request. */
+  headMs: number;
+  requestMs: number;
+  /** Largest head of a request or an answer. */
+  headBytesMax: number;
+  connectionsMax: number;
+  primaryConnectMs: number;
+  /** From a request's end to the head of its answer. */
+  primaryAnswerMs: number;
+  /** Between two pieces of an answer. */
+  primarySilenceMs: number;
+  /** How long an idle connection to a primary is kept, unless it says itself. */
+  primaryKeepAliveMs: number;
+  /** To one primary; 0: as many as there are requests. */
+  primaryConnections: number;
+  /** How long a replica that refused a connection is left out. */
+  primaryAvoidMs: number;
+}
+
 /** The settings of one process. Paths are absolute. */
 export interface Config {
   /** Given, or filled in by `understudy up` once the embedded Postgres runs. */
@@ -67,6 +108,9 @@ export interface Config {
   dataDir: string;
   host: string;
   gatewayPort: number;
+  gateway: GatewaySettings;
+  /** A file of certificates of authorities, in PEM, that endpoints may have beside the usual ones. */
+  caFile: string | undefined;
   controlPort: number;
   metricsPort: number;
   modelServerPort: number;
@@ -131,6 +175,22 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
     dataDir,
     host: env.UNDERSTUDY_HOST,
     gatewayPort: env.UNDERSTUDY_GATEWAY_PORT,
+    gateway: {
+      workers: env.UNDERSTUDY_GATEWAY_WORKERS,
+      drainMs: env.UNDERSTUDY_GATEWAY_DRAIN_MS,
+      keepAliveMs: env.UNDERSTUDY_GATEWAY_KEEPALIVE_MS,
+      headMs: env.UNDERSTUDY_GATEWAY_HEAD_MS,
+      requestMs: env.UNDERSTUDY_GATEWAY_REQUEST_MS,
+      headBytesMax: env.UNDERSTUDY_GATEWAY_HEAD_BYTES_MAX,
+      connectionsMax: env.UNDERSTUDY_GATEWAY_CONNECTIONS_MAX,
+      primaryConnectMs: env.UNDERSTUDY_GATEWAY_PRIMARY_CONNECT_MS,
+      primaryAnswerMs: env.UNDERSTUDY_GATEWAY_PRIMARY_ANSWER_MS,
+      primarySilenceMs: env.UNDERSTUDY_GATEWAY_PRIMARY_SILENCE_MS,
+      primaryKeepAliveMs: env.UNDERSTUDY_GATEWAY_PRIMARY_KEEPALIVE_MS,
+      primaryConnections: env.UNDERSTUDY_GATEWAY_PRIMARY_CONNECTIONS,
+      primaryAvoidMs: env.UNDERSTUDY_GATEWAY_PRIMARY_AVOID_MS,
+    },
+    caFile: env.UNDERSTUDY_CA_FILE === undefined ? undefined : resolve(env.UNDERSTUDY_CA_FILE),
     controlPort: env.UNDERSTUDY_CONTROL_PORT,
     metricsPort: env.UNDERSTUDY_METRICS_PORT,
     modelServerPort: env.UNDERSTUDY_MODEL_SERVER_PORT,

@@ -24,7 +24,7 @@ export function createMetrics(): Registry {
  * @throws UnderstudyError `port_in_use`
  */
 export async function serveMetrics(
-  registry: Registry,
+  registry: { contentType: string; metrics(): Promise<string> },
   host: string,
   port: number,
 ): Promise<{ port: number; close(): Promise<void> }> {

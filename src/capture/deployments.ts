@@ -70,8 +70,10 @@ export async function watchDeployments(deps: {
 
   async function keepCopy(): Promise<void> {
     try {
-      await writeFile(`${path}.new`, text, { mode: 0o600 });
-      await rename(`${path}.new`, path);
+      // Several gateways may keep one copy.
+      const aside = `${path}.${process.pid}`;
+      await writeFile(aside, text, { mode: 0o600 });
+      await rename(aside, path);
     } catch (error) {
       log.warn({ path, error: messageOf(error) }, "the copy of the deployments cannot be written");
     }

@@ -17,3 +17,12 @@ export function port(text: string): number {
   }
   return value;
 }
+
+/** Reads how many processes serve together, for commander. */
+export function workerCount(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isInteger(value) || value < 1 || value > 64) {
+    throw new InvalidArgumentError("must be a whole number from 1 to 64");
+  }
+  return value;
+}

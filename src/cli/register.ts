@@ -7,6 +7,7 @@ import { readPolicyFile } from "./policy-file.js";
 
 interface Options {
   primary: string;
+  replica?: string[];
   model?: string;
   version?: string;
   control?: string;
@@ -21,6 +22,7 @@ export function registerCommand(): Command {
     .description("register a deployment: one model name behind the gateway, and its primary")
     .argument("<deployment>", "name of the deployment")
     .requiredOption("--primary <url>", "V2 endpoint that answers production, without /v2")
+    .option("--replica <url...>", "further URLs of the same model and version; the least busy is asked")
     .option("--model <name>", "name of the model there (default: the deployment's name)")
     .option("--version <version>", "version of the model there")
     .option("--control <url>", "a second replica of the primary, to measure noise")
@@ -36,7 +38,11 @@ export function registerCommand(): Command {
       const at = { model: options.model, version: options.version };
       const deployment = await api.post<Deployment>("/deployments", {
         name,
-        primary: { url: options.primary, ...at },
+        primary: {
+          url: options.primary,
+          ...at,
+          ...(options.replica === undefined ? {} : { replicas: options.replica }),
+        },
         ...(options.control === undefined ? {} : { control: { url: options.control, ...at } }),
         sampleRate: options.sampleRate,
         ...(options.policy === undefined ? {} : { policy: await readPolicyFile(options.policy) }),

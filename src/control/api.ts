@@ -103,6 +103,17 @@ export const endpointInput = z
   .meta({ id: "EndpointInput" });
 export type EndpointInput = z.infer<typeof endpointInput>;
 
+export const primaryInput = endpointInput
+  .extend({
+    replicas: z
+      .array(httpUrl)
+      .max(15)
+      .optional()
+      .meta({ description: "Further URLs of the same model and version; the least busy is asked" }),
+  })
+  .meta({ id: "PrimaryInput" });
+export type PrimaryInput = z.infer<typeof primaryInput>;
+
 export const endpoint = z
   .object({
     url: z.string(),
@@ -111,6 +122,10 @@ export const endpoint = z
     headers: z.record(z.string(), z.string()),
   })
   .meta({ id: "Endpoint" });
+
+export const primaryEndpoint = endpoint
+  .extend({ replicas: z.array(z.string()) })
+  .meta({ id: "PrimaryEndpoint" });
 
 export const policyBody = policySchema.meta({ id: "PolicyBody" });
 export type PolicyBody = z.input<typeof policyBody>;
@@ -144,7 +159,7 @@ export const redaction = redactionSchema.meta({
 export const deploymentCreate = z
   .strictObject({
     name,
-    primary: endpointInput,
+    primary: primaryInput,
     control: endpointInput.optional(),
     sampleRate: rate.optional(),
     captureEnabled: z.boolean().optional(),
@@ -159,7 +174,7 @@ export type DeploymentCreate = z.input<typeof deploymentCreate>;
 
 export const deploymentUpdate = z
   .strictObject({
-    primary: endpointInput.optional(),
+    primary: primaryInput.optional(),
     control: endpointInput.nullable().optional(),
     sampleRate: rate.optional(),
     captureEnabled: z.boolean().optional(),
@@ -174,7 +189,7 @@ export type DeploymentUpdate = z.infer<typeof deploymentUpdate>;
 export const deployment = z
   .object({
     name: z.string(),
-    primary: endpoint,
+    primary: primaryEndpoint,
     control: endpoint.nullable(),
     sampleRate: rate,
     captureEnabled: z.boolean(),

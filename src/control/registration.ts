@@ -4,8 +4,8 @@ import { describeOnnxModel } from "../model-server/describe-model.js";
 import { metadataJson } from "../model-server/description.js";
 import { needsKey, type Redaction } from "../redaction/settings.js";
 import type { NewCandidate } from "../store/types.js";
-import type { Endpoint } from "../upstream/endpoint.js";
-import type { CandidateCreate, EndpointInput } from "./api.js";
+import type { Endpoint, PrimaryEndpoint } from "../upstream/endpoint.js";
+import type { CandidateCreate, EndpointInput, PrimaryInput } from "./api.js";
 import type { ControlContext } from "./context.js";
 
 const onnxPrefix = "onnx:";
@@ -24,6 +24,24 @@ export async function checkedEndpoint(
   const endpoint = endpointOf(config, input, defaultModel);
   await upstream.describe(endpoint);
   return endpoint;
+}
+
+/**
+ * A primary as it is kept, once each of its replicas has answered with the model's metadata.
+ *
+ * @throws UnderstudyError what is wrong with the first that does not, and what to do
+ */
+export async function checkedPrimary(
+  context: Pick<ControlContext, "upstream" | "config">,
+  { replicas = [], ...input }: PrimaryInput,
+  defaultModel: string,
+): Promise<PrimaryEndpoint> {
+  const endpoint = await checkedEndpoint(context, input, defaultModel);
+  const others = [...new Set(replicas.map((url) => url.replace(/\/+$/, "")))].filter(
+    (url) => url !== endpoint.url,
+  );
+  for (const url of others) await context.upstream.describe({ ...endpoint, url });
+  return others.length === 0 ? endpoint : { ...endpoint, replicas: others };
 }
 
 /**

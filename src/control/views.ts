@@ -12,7 +12,7 @@ import type { Alert, AlertRule, Candidate, Deployment, Policy, PolicyBody } from
 export function deploymentView(deployment: StoredDeployment): Deployment {
   return {
     name: deployment.name,
-    primary: endpointView(deployment.primary),
+    primary: { ...endpointView(deployment.primary), replicas: [...(deployment.primary.replicas ?? [])] },
     control: deployment.control && endpointView(deployment.control),
     sampleRate: deployment.sampleRate,
     captureEnabled: deployment.captureEnabled,
@@ -75,6 +75,6 @@ export function alertView(alert: StoredAlert): Alert {
   };
 }
 
-function endpointView({ url, model, version, headers }: Endpoint): Deployment["primary"] {
+function endpointView({ url, model, version, headers }: Endpoint) {
   return { url, model, version, headers: { ...headers } };
 }

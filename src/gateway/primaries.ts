@@ -1,59 +1,121 @@
 import { Pool } from "undici";
-import { headBytesMax, primaryBodyMs, primaryConnectMs, primaryHeadersMs } from "./limits.js";
+import type { Config } from "../config.js";
 
-/** Where requests go: connections to one origin, and what its paths begin with. */
+/** Where a request goes: connections to one origin, and what its paths begin with. */
 export interface Primary {
   readonly pool: Pool;
   /** Before `/v2`; empty, or `/something`. */
   readonly prefix: string;
+  /** Requests that have no whole answer yet, of this process. */
+  inFlight: number;
+}
+
+/** One replica, or several that answer alike. */
+export interface PrimaryGroup {
+  readonly replicas: readonly Primary[];
+  /** The one with the fewest requests under way, those that refuse connections left out unless all do. */
+  choose(): Primary;
 }
 
 /** Connections to primaries, one pool for each origin, kept while any route uses it. */
 export interface Primaries {
-  /** @param url `http(s)://host[:port][/prefix]` */
-  at(url: string): Primary;
+  /** @param urls `http(s)://host[:port][/prefix]`, one at least */
+  group(urls: readonly string[]): PrimaryGroup;
   /** Closes the pools of all other urls, once what is under way on them has ended. */
   keepOnly(urls: ReadonlySet<string>): void;
   close(): Promise<void>;
 }
 
-export function createPrimaries(): Primaries {
-  const pools = new Map<string, Pool>();
+interface Origin {
+  pool: Pool;
+  /** On `clock`: until then it is asked only if there is no other. */
+  avoidUntilMs: number;
+}
 
-  function poolOf(origin: string): Pool {
-    let pool = pools.get(origin);
-    if (pool === undefined) {
-      // As many connections as clients have requests: the primary sees the concurrency that it would see without us.
-      pool = new Pool(origin, {
-        connections: null,
-        pipelining: 1,
-        maxHeaderSize: headBytesMax,
-        headersTimeout: primaryHeadersMs,
-        bodyTimeout: primaryBodyMs,
-        connect: { timeout: primaryConnectMs },
-      });
-      pools.set(origin, pool);
+/**
+ * @param deps.limits timeouts, connections, and for how long a replica that refuses connections is left out
+ * @param deps.ca certificates of the authorities to be trusted, in PEM; default: Node's own
+ */
+export function createPrimaries(deps: {
+  limits: Config["gateway"];
+  ca?: string[] | undefined;
+  clock?: () => number;
+}): Primaries {
+  const { limits, ca, clock = () => performance.now() } = deps;
+  const origins = new Map<string, Origin>();
+  const replicas = new Map<string, Primary>();
+
+  function originOf(origin: string): Origin {
+    const known = origins.get(origin);
+    if (known !== undefined) return known;
+    const { primaryConnections } = limits;
+    const pool = new Pool(origin, {
+      // 0: as many as clients have requests, so that the primary sees the concurrency that it would see without us.
+      connections: primaryConnections === 0 ? null : primaryConnections,
+      pipelining: 1,
+      keepAliveTimeout: limits.primaryKeepAliveMs,
+      maxHeaderSize: limits.headBytesMax,
+      headersTimeout: limits.primaryAnswerMs,
+      bodyTimeout: limits.primarySilenceMs,
+      connect: {
+        timeout: limits.primaryConnectMs,
+        // Said here, so that no variable of the environment can turn it off.
+        rejectUnauthorized: true,
+        ...(ca === undefined ? {} : { ca }),
+      },
+    });
+    const made: Origin = { pool, avoidUntilMs: Number.NEGATIVE_INFINITY };
+    // Only connections that did not come about are told here; what was sent is nobody's to send again.
+    pool.on("connectionError", () => {
+      made.avoidUntilMs = clock() + limits.primaryAvoidMs;
+    });
+    origins.set(origin, made);
+    return made;
+  }
+
+  function at(url: string): Primary {
+    let replica = replicas.get(url);
+    if (replica === undefined) {
+      const { origin, pathname } = new URL(url);
+      replica = { pool: originOf(origin).pool, prefix: pathname.replace(/\/+$/, ""), inFlight: 0 };
+      replicas.set(url, replica);
     }
-    return pool;
+    return replica;
   }
 
   return {
-    at(url) {
-      const { origin, pathname } = new URL(url);
-      return { pool: poolOf(origin), prefix: pathname.replace(/\/+$/, "") };
+    group(urls) {
+      const members = urls.map((url) => ({ replica: at(url), origin: originOf(new URL(url).origin) }));
+      const [only] = members;
+      if (members.length === 1) return { replicas: [only!.replica], choose: () => only!.replica };
+      let turn = 0;
+      return {
+        replicas: members.map(({ replica }) => replica),
+        choose() {
+          const now = clock();
+          const sound = members.filter(({ origin }) => origin.avoidUntilMs <= now);
+          const eligible = sound.length === 0 ? members : sound;
+          // Of those that are equally busy each has its turn.
+          turn += 1;
+          let best = eligible[turn % eligible.length]!.replica;
+          for (const { replica } of eligible) if (replica.inFlight < best.inFlight) best = replica;
+          return best;
+        },
+      };
     },
 
     keepOnly(urls) {
-      const origins = new Set([...urls].map((url) => new URL(url).origin));
-      for (const [origin, pool] of pools) {
-        if (origins.has(origin)) continue;
-        pools.delete(origin);
+      for (const url of replicas.keys()) if (!urls.has(url)) replicas.delete(url);
+      const used = new Set([...urls].map((url) => new URL(url).origin));
+      for (const [origin, { pool }] of origins) {
+        if (used.has(origin)) continue;
+        origins.delete(origin);
         pool.close().catch(() => {});
       }
     },
 
     async close() {
-      await Promise.all([...pools.values()].map((pool) => pool.destroy()));
+      await Promise.all([...origins.values()].map(({ pool }) => pool.destroy()));
     },
   };
 }

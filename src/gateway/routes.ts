@@ -3,12 +3,12 @@ import type { DeploymentTally, Tally } from "../capture/tally.js";
 import type { Redaction } from "../redaction/settings.js";
 import type { GatewayConfig } from "../store/types.js";
 import { recordedRequestHeaders } from "./headers.js";
-import type { Primaries, Primary } from "./primaries.js";
+import type { Primaries, PrimaryGroup } from "./primaries.js";
 import type { RouteStats } from "./stats.js";
 
 /** How requests for one deployment are served, and whether they are captured. */
 export interface DeploymentRoute {
-  readonly primary: Primary;
+  readonly primary: PrimaryGroup;
   readonly sampleRate: number;
   readonly captureEnabled: boolean;
   /** null: none, and nothing is spent on them. */
@@ -25,7 +25,7 @@ export interface RouteTable {
   /** By the name that the model has at its primary, which is the name in the path. */
   readonly byModel: ReadonlyMap<string, DeploymentRoute>;
   /** For everything that no deployment names. */
-  readonly fallback: Primary | null;
+  readonly fallback: PrimaryGroup | null;
 }
 
 export function buildRoutes(deps: {
@@ -41,11 +41,12 @@ export function buildRoutes(deps: {
   for (const { id, name, primary, sampleRate, captureEnabled, capture, redaction } of config.deployments) {
     // Two deployments of one model cannot be told apart by the path: the first registered has it.
     if (!isHttp(primary.url) || byModel.has(primary.model)) continue;
-    urls.add(primary.url);
+    const replicas = [primary.url, ...(primary.replicas ?? [])].filter(isHttp);
+    for (const url of replicas) urls.add(url);
     const stats = statsOf({ id, name });
     const deployment = tally.open(id, stats.passed);
     byModel.set(primary.model, {
-      primary: primaries.at(primary.url),
+      primary: primaries.group(replicas),
       sampleRate,
       captureEnabled: captureEnabled && config.captureEnabled,
       targets: capture.targets.length === 0 ? null : capture.targets,
@@ -55,11 +56,11 @@ export function buildRoutes(deps: {
     });
   }
   // The first registered: what it passed through does not end when others are added.
-  const [firstUrl] = urls;
-  const fallbackUrl = defaultPrimary ?? firstUrl;
+  const [first] = byModel.values();
   if (defaultPrimary !== undefined) urls.add(defaultPrimary);
   primaries.keepOnly(urls);
-  return { byModel, fallback: fallbackUrl === undefined ? null : primaries.at(fallbackUrl) };
+  const fallback = defaultPrimary === undefined ? first?.primary : primaries.group([defaultPrimary]);
+  return { byModel, fallback: fallback ?? null };
 }
 
 /** The capture side makes a hash of it, and keeps no more. */

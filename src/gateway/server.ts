@@ -1,14 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Config } from "../config.js";
 import { readTarget } from "../protocol/call.js";
 import { Exchange } from "./exchange.js";
-import {
-  clientCheckMs,
-  clientConnectionsMax,
-  clientHeadersMs,
-  clientKeepAliveMs,
-  clientRequestMs,
-  headBytesMax,
-} from "./limits.js";
+import { clientCheckMs } from "./limits.js";
 import { answerError, answerJson } from "./replies.js";
 import type { RouteTable } from "./routes.js";
 import { type CaptureBudget, sight } from "./sighting.js";
@@ -30,15 +24,11 @@ export function createGatewayServer(deps: {
   budget: CaptureBudget;
   otherStats: RouteStats;
   random: () => number;
-  /** How long a client may take for its head, and for its whole request, and how often that is looked at. */
-  patience?: { headersMs: number; requestMs: number; checkMs: number };
+  limits: Config["gateway"];
+  /** How often connections are held against the time that a client may take. */
+  checkMs?: number;
 }): Server {
-  const { state, budget, otherStats, random } = deps;
-  const patience = deps.patience ?? {
-    headersMs: clientHeadersMs,
-    requestMs: clientRequestMs,
-    checkMs: clientCheckMs,
-  };
+  const { state, budget, otherStats, random, limits, checkMs = clientCheckMs } = deps;
 
   function handle(request: IncomingMessage, response: ServerResponse): void {
     const method = request.method!;
@@ -59,11 +49,15 @@ export function createGatewayServer(deps: {
     }
     const { model, call } = readTarget(method, target);
     const route = model === null ? undefined : state.routes?.byModel.get(model);
-    const primary = route?.primary ?? state.routes?.fallback;
+    const primary = (route?.primary ?? state.routes?.fallback)?.choose();
     if (!primary) {
       answerError(response, 404, noPrimary(model));
       return;
     }
+    primary.inFlight += 1;
+    response.once("close", () => {
+      primary.inFlight -= 1;
+    });
     const sighting =
       route && call !== null
         ? sight(route, { method, path: target, rawHeaders: request.rawHeaders }, budget, random)
@@ -73,16 +67,16 @@ export function createGatewayServer(deps: {
 
   const server = createServer(
     {
-      keepAliveTimeout: clientKeepAliveMs,
-      headersTimeout: patience.headersMs,
-      requestTimeout: patience.requestMs,
-      connectionsCheckingInterval: patience.checkMs,
-      maxHeaderSize: headBytesMax,
+      keepAliveTimeout: limits.keepAliveMs,
+      headersTimeout: limits.headMs,
+      requestTimeout: limits.requestMs,
+      connectionsCheckingInterval: checkMs,
+      maxHeaderSize: limits.headBytesMax,
       noDelay: true,
     },
     handle,
   );
-  server.maxConnections = clientConnectionsMax;
+  server.maxConnections = limits.connectionsMax;
   return server;
 }
 

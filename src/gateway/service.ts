@@ -1,32 +1,33 @@
+import cluster from "node:cluster";
 import type { Config } from "../config.js";
 import { messageOf } from "../errors.js";
 import type { Logger } from "../log.js";
-import { serveMetrics } from "../metrics.js";
+import { type Registry, serveMetrics } from "../metrics.js";
 import { urlOf } from "../process/address.js";
 import { listen } from "../process/listen.js";
 import type { Service } from "../process/service.js";
 import type { GatewayConfig } from "../store/types.js";
+import { readAuthorities } from "../upstream/authorities.js";
 import { type CaptureLink, startCaptureLink } from "./capture-link.js";
+import { captureCloseMs } from "./deadlines.js";
 import { drainConnections } from "./drain.js";
 import { createGatewayMetrics } from "./metrics.js";
+import { answerMetrics } from "./metrics-port.js";
 import { createPrimaries } from "./primaries.js";
 import { buildRoutes } from "./routes.js";
 import { createGatewayServer, type ServerState } from "./server.js";
 import { createRouteStats, type RouteStats } from "./stats.js";
 
-/** Together under `shutdownDeadlineMs`, which ends the process regardless. */
-const drainMs = 3_500;
-const captureCloseMs = 3_000;
-
 /**
  * Starts the data plane: the HTTP server in front of the primaries on this thread, and the capture side on another.
  * It serves as long as the primary does; the database is asked, and written to, by the capture side only.
  *
- * @throws UnderstudyError `port_in_use`
+ * @throws UnderstudyError `port_in_use`, `config_invalid`
  */
 export async function startGateway(deps: { config: Config; log: Logger }): Promise<Service> {
   const { config, log } = deps;
-  const primaries = createPrimaries();
+  const limits = config.gateway;
+  const primaries = createPrimaries({ limits, ca: readAuthorities(config.caFile) });
   const state: ServerState = { routes: null, inFlight: 0, closing: false };
   const statsById = new Map<number, RouteStats>();
   const otherStats = createRouteStats("");
@@ -62,7 +63,7 @@ export async function startGateway(deps: { config: Config; log: Logger }): Promi
 
   const linked = await startCaptureLink({
     config,
-    gateway: `${config.hostname}:${config.gatewayPort === 0 ? `pid${process.pid}` : config.gatewayPort}`,
+    gateway: nameOfThis(config),
     onDeployments: (changed) => {
       deployments = changed;
       route();
@@ -80,7 +81,7 @@ export async function startGateway(deps: { config: Config; log: Logger }): Promi
   }
 
   const budget = { bodyBytesMax: config.bodyBytesMax, heldBytesMax: config.bufferBytes, heldBytes: 0 };
-  const server = createGatewayServer({ state, budget, otherStats, random: Math.random });
+  const server = createGatewayServer({ state, budget, otherStats, random: Math.random, limits });
   try {
     const registry = createGatewayMetrics({
       state,
@@ -89,7 +90,7 @@ export async function startGateway(deps: { config: Config; log: Logger }): Promi
       nameOf,
       spoolBytesMax: config.spoolBytesMax,
     });
-    const metrics = await serveMetrics(registry, config.host, config.metricsPort);
+    const metrics = await expose(registry, config);
     const port = await listen(server, {
       host: config.host,
       port: config.gatewayPort,
@@ -103,11 +104,11 @@ export async function startGateway(deps: { config: Config; log: Logger }): Promi
       ready: {
         url: urlOf(config.host, port),
         port,
-        metrics: `${urlOf(config.host, metrics.port)}/metrics`,
+        ...(metrics.port === null ? {} : { metrics: `${urlOf(config.host, metrics.port)}/metrics` }),
       },
       async close() {
         state.closing = true;
-        await drainConnections(server, drainMs);
+        await drainConnections(server, limits.drainMs);
         await linked.close(captureCloseMs);
         await primaries.close();
         await metrics.close();
@@ -118,4 +119,19 @@ export async function startGateway(deps: { config: Config; log: Logger }): Promi
     await primaries.close();
     throw error;
   }
+}
+
+/** One of several that serve a port together has no metrics port of its own: the process that started it asks. */
+async function expose(
+  registry: Registry,
+  config: Config,
+): Promise<{ port: number | null; close(): Promise<void> }> {
+  if (!cluster.isWorker) return serveMetrics(registry, config.host, config.metricsPort);
+  const stop = answerMetrics(registry);
+  return { port: null, close: async () => stop() };
+}
+
+function nameOfThis({ hostname, gatewayPort }: Config): string {
+  const place = gatewayPort === 0 ? `pid${process.pid}` : String(gatewayPort);
+  return `${hostname}:${place}${cluster.isWorker ? `#${cluster.worker?.id}` : ""}`;
 }

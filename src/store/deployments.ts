@@ -3,7 +3,7 @@ import type { KeepAnswers } from "../answers/keeping.js";
 import { type CaptureSettings, captureSettingsSchema } from "../capture/settings.js";
 import { UnderstudyError } from "../errors.js";
 import { redactionSchema } from "../redaction/settings.js";
-import type { Endpoint } from "../upstream/endpoint.js";
+import type { Endpoint, PrimaryEndpoint } from "../upstream/endpoint.js";
 import type { PrismaClient } from "./client.js";
 import { Prisma } from "./generated/client.js";
 import type { Registry } from "./groups.js";
@@ -128,7 +128,7 @@ export function createDeployments(prisma: PrismaClient): Deployments {
         deployments: rows.map((row) => ({
           id: row.id,
           name: row.name,
-          primary: row.primary as unknown as Endpoint,
+          primary: row.primary as unknown as PrimaryEndpoint,
           sampleRate: row.sampleRate,
           captureEnabled: row.captureEnabled,
           capture: captureSettingsSchema.parse(row.capture),
@@ -203,7 +203,7 @@ function toDeployment(row: DeploymentRow): Deployment {
   return {
     id: row.id,
     name: row.name,
-    primary: row.primary as unknown as Endpoint,
+    primary: row.primary as unknown as PrimaryEndpoint,
     control: row.control as unknown as Endpoint | null,
     sampleRate: row.sampleRate,
     captureEnabled: row.captureEnabled,

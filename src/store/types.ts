@@ -8,7 +8,7 @@ import type { CaptureSettings } from "../capture/settings.js";
 import type { Disposition, Fact } from "../compare/facts.js";
 import type { OutputComparison, Result } from "../compare/types.js";
 import type { Redaction } from "../redaction/settings.js";
-import type { Endpoint } from "../upstream/endpoint.js";
+import type { Endpoint, PrimaryEndpoint } from "../upstream/endpoint.js";
 
 /** A span of time, `from` included, `to` not; null: unbounded. Read by whole minutes, widened to their bounds. */
 export interface TimeRange {
@@ -21,7 +21,7 @@ export interface TimeRange {
 export interface Deployment {
   id: number;
   name: string;
-  primary: Endpoint;
+  primary: PrimaryEndpoint;
   control: Endpoint | null;
   /** Share of requests in the base sample, 0 to 1. */
   sampleRate: number;
@@ -43,7 +43,7 @@ export interface Deployment {
 
 export interface NewDeployment {
   name: string;
-  primary: Endpoint;
+  primary: PrimaryEndpoint;
   control: Endpoint | null;
   sampleRate: number;
   captureEnabled: boolean;
@@ -127,7 +127,7 @@ export interface GatewayConfig {
   deployments: {
     id: number;
     name: string;
-    primary: Endpoint;
+    primary: PrimaryEndpoint;
     sampleRate: number;
     captureEnabled: boolean;
     capture: CaptureSettings;

@@ -5,8 +5,8 @@ import type { Config } from "../config.js";
 import type { AlertRule, AlertRulePage, CandidatePage, DeploymentPage } from "../control/api.js";
 import type { Logger } from "../log.js";
 import { digitsDir } from "../paths.js";
+import { freePort } from "../process/free-port.js";
 import { type Supervised, supervise } from "../process/supervise.js";
-import { freePort } from "./free-port.js";
 
 /** Requests per second that the demo sends. */
 export const demoRatePerSecond = 30;

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Config } from "../config.js";
 import { UnderstudyError } from "../errors.js";
 import type { Call } from "../protocol/call.js";
+import { readAuthorities } from "./authorities.js";
 import { describeModel, type ModelMetadata } from "./describe.js";
 import type { Endpoint } from "./endpoint.js";
 import { type ExchangeLimits, type ExchangeRequest, exchange } from "./exchange.js";
@@ -40,9 +41,13 @@ const attemptsMax = 3;
 /** Pause before the second attempt, and before the third: half to the whole of 100 and 400 ms, drawn anew each time. */
 const backoffMs = (attempt: number) => 100 * 4 ** (attempt - 1) * (0.5 + Math.random() / 2);
 
-export function createUpstream({ config }: { config: Pick<Config, "secret"> }): Upstream {
+export function createUpstream({
+  config,
+}: {
+  config: Pick<Config, "secret"> & Partial<Pick<Config, "caFile">>;
+}): Upstream {
   // A model may live anywhere but on a metadata service: in the cluster, on this machine.
-  const agent = createGuardedAgent({ internal: "allow" });
+  const agent = createGuardedAgent({ internal: "allow", ca: readAuthorities(config.caFile) });
 
   /** The endpoint's own headers, with the values of their secrets. */
   function ownHeaders(endpoint: Endpoint): Record<string, string> {

@@ -17,12 +17,14 @@ const keepAliveMs = 2_000;
  * @param internal whether loopback and private addresses may be reached: all (`allow`), or `host:port` pairs as
  * they stand in the URL.
  * @param resolve how names are looked up.
+ * @param ca certificates of the authorities to be trusted, in PEM; default: Node's own.
  */
 export function createGuardedAgent(options: {
   internal: "allow" | readonly string[];
   resolve?: typeof lookup;
+  ca?: string[] | undefined;
 }): Agent {
-  const { internal, resolve = lookup } = options;
+  const { internal, resolve = lookup, ca } = options;
   const permitted = (address: string, hostAndPort: string): boolean => {
     switch (classifyAddress(address)) {
       case "forbidden":
@@ -71,7 +73,13 @@ export function createGuardedAgent(options: {
       callback(refused(hostAndPort, [host]), null);
       return;
     }
-    buildConnector({ timeout: connectMs, lookup: guardedLookup(hostAndPort) })(target, callback);
+    buildConnector({
+      timeout: connectMs,
+      lookup: guardedLookup(hostAndPort),
+      // Said here, so that no variable of the environment can turn it off.
+      rejectUnauthorized: true,
+      ...(ca === undefined ? {} : { ca }),
+    })(target, callback);
   };
 
   return new Agent({ connect, keepAliveTimeout: keepAliveMs, headersTimeout: 0, bodyTimeout: 0 });

@@ -233,3 +233,20 @@ describe("what is wrong is named, and nothing is half registered", () => {
     expect((await move("mover")).status).toBe(200);
   });
 });
+
+test("replicas of a primary are asked before they are kept, once each, and shown", async () => {
+  const second = await openModelServer();
+  const url = primary.url;
+  const replicas = [`${second.url}/`, second.url, url];
+  const created = await control.call("POST", "/deployments", {
+    body: { name: "many", primary: { url, replicas } },
+  });
+  expect(created.status).toBe(201);
+  expect(created.body.primary).toMatchObject({ url, replicas: [second.url] });
+  expect((await control.call("GET", "/deployments/many")).body.primary.replicas).toEqual([second.url]);
+  expect((await control.call("GET", "/deployments/digits")).body.primary.replicas).toEqual([]);
+  await second.close();
+  const refused = await control.call("PATCH", "/deployments/many", { body: { primary: { url, replicas } } });
+  expect(refused.status).toBe(422);
+  expect(refused.body.detail).toContain(second.url);
+});

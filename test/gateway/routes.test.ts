@@ -2,6 +2,7 @@ import { expect, test as it, onTestFinished } from "vitest";
 import { createRingMemory, createRingProducer } from "../../src/capture/ring.js";
 import { createSequenceMemory, createSequenceWriter } from "../../src/capture/sequences.js";
 import { createTally } from "../../src/capture/tally.js";
+import { loadConfig } from "../../src/config.js";
 import { createPrimaries } from "../../src/gateway/primaries.js";
 import { buildRoutes } from "../../src/gateway/routes.js";
 import { createRouteStats } from "../../src/gateway/stats.js";
@@ -23,7 +24,7 @@ it.each([
   ["the first registered, when others are added", [1, 2, 3], undefined, "/p1"],
   ["a default primary, whatever is registered", [1, 2], "http://127.0.0.1:9/own", "/own"],
 ])("what no deployment names goes to: %s", (_, ids, defaultPrimary, prefix) => {
-  const primaries = createPrimaries();
+  const primaries = createPrimaries({ limits: loadConfig({}).gateway });
   onTestFinished(() => primaries.close());
   const routes = buildRoutes({
     config: { captureEnabled: true, deployments: ids.map(deployment) },
@@ -36,6 +37,6 @@ it.each([
     }),
     statsOf: ({ name }) => createRouteStats(name),
   });
-  expect(routes.fallback?.prefix).toBe(prefix);
+  expect(routes.fallback?.choose().prefix).toBe(prefix);
   expect([...routes.byModel.keys()]).toEqual(ids.map((id) => `m${id}`));
 });

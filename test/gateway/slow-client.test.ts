@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { loadConfig } from "../../src/config.js";
 import { drainConnections } from "../../src/gateway/drain.js";
 import { createPrimaries } from "../../src/gateway/primaries.js";
 import { createGatewayServer } from "../../src/gateway/server.js";
@@ -8,7 +9,8 @@ import { echoModel, startUpstream, type TestUpstream } from "./upstream.js";
 import { openRaw, send } from "./wire.js";
 
 let upstream: TestUpstream;
-const primaries = createPrimaries();
+const limits = { ...loadConfig({}).gateway, headMs: 300, requestMs: 300 };
+const primaries = createPrimaries({ limits });
 let server: ReturnType<typeof createGatewayServer>;
 let port: number;
 
@@ -16,14 +18,15 @@ beforeAll(async () => {
   upstream = await startUpstream(echoModel);
   server = createGatewayServer({
     state: {
-      routes: { byModel: new Map(), fallback: primaries.at(upstream.url) },
+      routes: { byModel: new Map(), fallback: primaries.group([upstream.url]) },
       inFlight: 0,
       closing: false,
     },
     budget: { bodyBytesMax: 1, heldBytesMax: 1, heldBytes: 0 },
     otherStats: createRouteStats(""),
     random: Math.random,
-    patience: { headersMs: 300, requestMs: 300, checkMs: 50 },
+    limits,
+    checkMs: 50,
   });
   port = await listen(server, { host: "127.0.0.1", port: 0, what: "test", setting: "none" });
 });

@@ -10,7 +10,7 @@ import {
 } from "../api.js";
 import type { ControlContext } from "../context.js";
 import { pageOfAll } from "../cursor.js";
-import { checkedEndpoint, checkedRedaction } from "../registration.js";
+import { checkedEndpoint, checkedPrimary, checkedRedaction } from "../registration.js";
 import { type Route, route } from "../route.js";
 import { deploymentView, policyView } from "../views.js";
 
@@ -39,7 +39,7 @@ export function deploymentRoutes(context: ControlContext): Route[] {
       handle: async ({ body }) => {
         // Before anyone is asked over the network; the store looks again, under its lock.
         await registry.refuseTaken(body.name, body.primary.model ?? body.name);
-        const primary = await checkedEndpoint(context, body.primary, body.name);
+        const primary = await checkedPrimary(context, body.primary, body.name);
         const control = body.control ? await checkedEndpoint(context, body.control, primary.model) : null;
         const created = await registry.createDeployment({
           name: body.name,
@@ -74,12 +74,12 @@ export function deploymentRoutes(context: ControlContext): Route[] {
       handle: async ({ params, body }) => {
         const { name, primary: before } = await registry.getDeployment(params.deployment);
         const { primary, control, redaction, ...rest } = body;
-        const checkedPrimary = primary && (await checkedEndpoint(context, primary, name));
-        const model = checkedPrimary?.model ?? before.model;
+        const newPrimary = primary && (await checkedPrimary(context, primary, name));
+        const model = newPrimary?.model ?? before.model;
         const changed = await registry.updateDeployment(name, {
           ...rest,
           redaction: redaction && checkedRedaction(context, redaction),
-          ...(checkedPrimary ? { primary: checkedPrimary } : {}),
+          ...(newPrimary ? { primary: newPrimary } : {}),
           ...(control === undefined
             ? {}
             : { control: control && (await checkedEndpoint(context, control, model)) }),
