@@ -1,4 +1,4 @@
-import { freePort } from "../../src/up/free-port.js";
+import { freePort } from "../../src/process/free-port.js";
 import type { BenchContext } from "../bench.js";
 import { cores } from "./machine.js";
 import { type Nginx, startNginx } from "./nginx.js";

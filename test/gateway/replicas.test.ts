@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { loadConfig } from "../../src/config.js";
 import { createPrimaries } from "../../src/gateway/primaries.js";
+import { noRedaction } from "../../src/redaction/settings.js";
 import type { GatewayConfig } from "../../src/store/types.js";
 import { eventually } from "../support/product.js";
 import { startTestGateway } from "./gateway.js";
@@ -15,6 +16,7 @@ import { send } from "./wire.js";
 async function startWithReplicas(url: string, replicas: string[]) {
   const dataDir = await mkdtemp(join(tmpdir(), "understudy-replicas-"));
   const config: GatewayConfig = {
+    captureEnabled: true,
     deployments: [
       {
         id: 1,
@@ -23,6 +25,7 @@ async function startWithReplicas(url: string, replicas: string[]) {
         sampleRate: 1,
         captureEnabled: true,
         capture: { targets: [], tags: [], sequences: false },
+        redaction: noRedaction,
       },
     ],
   };
