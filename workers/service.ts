@@ -62,6 +62,7 @@ export async function startWorkers(context: {
       replayTimeoutMs: config.replayTimeoutMs,
       responseBytesMax: config.bodyBytesMax,
       controlShare: config.controlShare,
+      redaction: { key: config.redactionKey, bytesMax: config.bodyBytesMax },
     };
     const concurrency = config.workerConcurrency;
     await queues.work("replay", replayHandlers(replayJob, replay, onEnd), { concurrency });

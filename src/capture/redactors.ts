@@ -1,6 +1,5 @@
-import { keyedHash } from "../redaction/keyed-hash.js";
-import { createRedactor, type Redactor } from "../redaction/redactor.js";
-import { redactsAnything } from "../redaction/settings.js";
+import { deploymentRedactor, type RedactorOptions } from "../redaction/deployment.js";
+import type { Redactor } from "../redaction/redactor.js";
 import type { GatewayConfig } from "../store/types.js";
 
 /** What redacts a deployment's exchanges. null: nothing is to be redacted. `unknown`: nobody has said what is. */
@@ -13,21 +12,12 @@ export interface Redactors {
   of(deploymentId: number): DeploymentRedactor;
 }
 
-/**
- * @param deps.key `UNDERSTUDY_REDACTION_KEY`; without it, rules that need it fail
- * @param deps.bodyBytesMax most bytes of a body once its content coding is removed
- */
-export function createRedactors(deps: { key: string | undefined; bodyBytesMax: number }): Redactors {
-  const { key, bodyBytesMax } = deps;
+export function createRedactors(options: RedactorOptions): Redactors {
   let known = new Map<number, DeploymentRedactor>();
   return {
     tell({ deployments }) {
       known = new Map(
-        deployments.map(({ id, redaction }) => {
-          if (!redactsAnything(redaction)) return [id, null];
-          const hash = key === undefined ? null : keyedHash(key, id);
-          return [id, createRedactor(redaction, { hash, bytesMax: bodyBytesMax })];
-        }),
+        deployments.map(({ id, redaction }) => [id, deploymentRedactor(redaction, id, options)]),
       );
     },
     of(deploymentId) {

@@ -23,7 +23,7 @@ const { databaseUrl, redisUrl } = config;
 const store = databaseUrl === undefined ? null : createStore(databaseUrl, { poolMax });
 const queues = databaseUrl === undefined ? null : createQueues({ redisUrl, databaseUrl, log });
 
-const redactors = createRedactors({ key: config.redactionKey, bodyBytesMax: config.bodyBytesMax });
+const redactors = createRedactors({ key: config.redactionKey, bytesMax: config.bodyBytesMax });
 // The ring may hold captures already, after a restart of this thread: they are drained once it is known how.
 const watch = await watchDeployments({
   registry: store?.registry ?? null,

@@ -1,4 +1,5 @@
 import { ProtocolError } from "../protocol/error.js";
+import { eventsOf } from "../protocol/event-stream.js";
 import { isRecord } from "../protocol/fields.js";
 import { parseJson, stringifyJson } from "../protocol/json.js";
 import { decodeTensors, encodeTensors, isInSharedMemory, type TensorRole } from "../protocol/tensor-codec.js";
@@ -70,18 +71,54 @@ export function redactJson(
   hash: KeyedHash | null,
 ): RedactedBody {
   const json = parseJson(bytes);
-  const touched = rules.flatMap((rule) => {
+  const touched = redactFields(json, role, rules, hash);
+  refuseUnfound(touched, role, rules);
+  return { bytes: Buffer.from(stringifyJson(json)), headerLength: null, touched };
+}
+
+/**
+ * Redacts the answer of `generate_stream`: JSON objects, each the data of one event. Texts come in pieces, and what
+ * would be cut or hashed there is masked: the first letters of every piece are the text, and short pieces are guessed.
+ *
+ * @throws ProtocolError when the data of an event is no JSON; Error as {@link redactJson}
+ */
+export function redactEvents(
+  bytes: Uint8Array,
+  rules: readonly BodyRule[],
+  hash: KeyedHash | null,
+): RedactedBody {
+  const masking = rules.map((rule) => (rule.action === "drop" ? rule : { ...rule, action: "mask" as const }));
+  const touched = new Set<string>();
+  const events = eventsOf(bytes).map((event) => {
+    const json = parseJson(event);
+    for (const word of redactFields(json, "output", masking, hash)) touched.add(word);
+    return `data: ${stringifyJson(json)}\n\n`;
+  });
+  if (events.length > 0) refuseUnfound([...touched], "output", rules);
+  return { bytes: Buffer.from(events.join("")), headerLength: null, touched: [...touched] };
+}
+
+function redactFields(
+  json: unknown,
+  role: TensorRole,
+  rules: readonly BodyRule[],
+  hash: KeyedHash | null,
+): string[] {
+  return rules.flatMap((rule) => {
     const places = placesOfRule(json, role, rule);
     redactPlaces(places, rule.action, hash);
-    if (places.length === 0) return [];
-    return [
-      ...new Set(places.map(({ way }) => wordOf(rule, role, role === "output" ? String(way[0]) : null))),
-    ];
+    return [...new Set(places.map(({ way }) => wordOf(rule, role, role === "output" ? fieldOf(way) : null)))];
   });
-  if (touched.length === 0 && rules.some(({ kind }) => kind === "tensor")) {
-    throw new Error(`no ${role} was found by its name in a body of plain JSON; name it by a JSON path`);
-  }
-  return { bytes: Buffer.from(stringifyJson(json)), headerLength: null, touched };
+}
+
+/** The output that a field is compared as: `predictions.label` of each prediction. */
+function fieldOf(way: JsonPlace["way"]): string {
+  return way.filter((key) => typeof key === "string").join(".");
+}
+
+function refuseUnfound(touched: readonly string[], role: TensorRole, rules: readonly BodyRule[]): void {
+  if (touched.length > 0 || rules.every(({ kind }) => kind !== "tensor")) return;
+  throw new Error(`no ${role} was found by its name in a body of plain JSON; name it by a JSON path`);
 }
 
 function placesOfRule(json: unknown, role: TensorRole, rule: BodyRule): JsonPlace[] {

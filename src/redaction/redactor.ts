@@ -1,10 +1,11 @@
+import { type Call, callOf } from "../protocol/call.js";
 import { decodeContent } from "../protocol/content.js";
 import { isRecord } from "../protocol/fields.js";
 import { headerLengthName, parseHeaderLength } from "../protocol/headers.js";
 import { parseJson } from "../protocol/json.js";
 import { parseJsonPath } from "./json-path.js";
 import type { KeyedHash } from "./keyed-hash.js";
-import { type BodyRule, type RedactedBody, redactJson, redactV2 } from "./message.js";
+import { type BodyRule, type RedactedBody, redactEvents, redactJson, redactV2 } from "./message.js";
 import type { Redaction, RedactionAction } from "./settings.js";
 import { keyOf, maskedText, redactedValue } from "./values.js";
 
@@ -41,7 +42,7 @@ export interface Redactor {
    */
   exchange(open: OpenExchange): RedactedExchange;
   /** The same for an answer alone, of a candidate's model for instance. */
-  response(open: Side & { path: string; status: number }): Side;
+  response(open: Side & { call: Call; status: number }): Side;
 }
 
 /**
@@ -76,27 +77,23 @@ export function createRedactor(
   }
   const isSensitive = requestRules.length > 0;
 
-  function redactSide(side: Side, path: string, role: "input" | "output", bodyRules: BodyRule[]) {
+  function redactSide(side: Side, call: Call, role: "input" | "output", bodyRules: BodyRule[]) {
     const { headers, touched } = redactHeaders(side.headers, headerRules, hash);
     if (bodyRules.length === 0) return { side: { headers, body: side.body }, touched };
-    const body = redactBody({ headers, body: side.body }, path, role, bodyRules);
+    const body = redactBody({ headers, body: side.body }, call, role, bodyRules);
     return { side: plainSide(headers, body), touched: [...touched, ...body.touched] };
   }
 
-  function redactBody(
-    side: Side,
-    path: string,
-    role: "input" | "output",
-    bodyRules: BodyRule[],
-  ): RedactedBody {
+  function redactBody(side: Side, call: Call, role: "input" | "output", bodyRules: BodyRule[]): RedactedBody {
     const { bytes, headerLength } = plainBody(side, bytesMax);
-    if (isInfer(path)) return redactV2({ bytes, headerLength }, role, bodyRules, hash);
+    if (call === "infer") return redactV2({ bytes, headerLength }, role, bodyRules, hash);
+    if (call === "generate_stream" && role === "output") return redactEvents(bytes, bodyRules, hash);
     return redactJson(bytes, role, bodyRules, hash);
   }
 
-  function redactResponse(open: Side & { path: string; status: number }) {
+  function redactResponse(open: Side & { call: Call; status: number }) {
     const failed = open.status < 200 || open.status > 299;
-    if (!failed) return redactSide(open, open.path, "output", responseRules);
+    if (!failed) return redactSide(open, open.call, "output", responseRules);
     // An error is free text, and often quotes the input: no rule finds anything in it.
     const { headers, touched } = redactHeaders(open.headers, headerRules, hash);
     if (!isSensitive || open.body.length === 0) return { side: { headers, body: open.body }, touched };
@@ -119,10 +116,11 @@ export function createRedactor(
 
   return {
     exchange({ path, status, request, response }) {
+      const call = callOf(path);
       const owner = subject === null ? null : subjectOf(request);
       const headers = subjectHeader === null ? request.headers : without(request.headers, subjectHeader);
-      const asked = redactSide({ headers, body: request.body }, path, "input", requestRules);
-      const answered = redactResponse({ ...response, path, status });
+      const asked = redactSide({ headers, body: request.body }, call, "input", requestRules);
+      const answered = redactResponse({ ...response, call, status });
       const touched = new Set([...asked.touched, ...answered.touched]);
       const hasOwnRule = rules.some(
         ({ target }) => "parameter" in target && target.parameter === subjectParameter,
@@ -145,10 +143,6 @@ function stepsOf(path: string) {
   const steps = parseJsonPath(path);
   if (typeof steps === "string") throw new Error(`the JSON path ${path} ${steps}`);
   return steps;
-}
-
-function isInfer(path: string): boolean {
-  return /\/infer(?:\?|$)/.test(path);
 }
 
 function plainBody({ headers, body }: Side, bytesMax: number) {

@@ -6,6 +6,12 @@ import type { OutcomeRow } from "../store/types.js";
 import type { Observation } from "../upstream/observation.js";
 
 /**
+ * Why a capture was not replayed. `redacted`: the model would be asked something else than the primary was.
+ * `answer_not_kept`: of a rejudge.
+ */
+export type NotReplayedReason = "redacted" | "answer_not_kept";
+
+/**
  * How one capture ended: what the candidate did, and what became of the comparison. A failure of the candidate alone
  * is a `candidate_error`; where the primary had failed too there is nothing to hold against it. Whatever the control
  * does changes none of that.
@@ -57,4 +63,29 @@ export function outcomeOf(
 function detailsOf({ result, message, parameters }: Comparison, { attempts }: Observation): object | null {
   if (result === "match" && attempts.length === 1 && parameters.length === 0) return null;
   return { message: message ?? null, attempts, parameters };
+}
+
+/** A capture that has no comparison, since there was none to be made of it. */
+export function notReplayed(capture: Capture, reason: NotReplayedReason): OutcomeRow {
+  const { sample, primaryMs } = capture;
+  const context = { sample, disposition: "not_replayed", reason } as const;
+  return {
+    ...context,
+    captureId: capture.id,
+    capturedAtMs: capture.receivedAtMs,
+    result: null,
+    kind: null,
+    signature: null,
+    flip: null,
+    primaryVersion: capture.primaryVersion,
+    primaryMs,
+    candidateMs: null,
+    controlMs: null,
+    attempts: 0,
+    maxAbs: null,
+    maxRel: null,
+    details: null,
+    outputs: [],
+    facts: factsOf(null, { ...context, primaryMs, candidateMs: null, controlMs: null }),
+  };
 }

@@ -2,8 +2,6 @@ import { setImmediate as breathe } from "node:timers/promises";
 import { keptAnswers } from "../answers/keeper.js";
 import type { BlobStore } from "../blobs/blobs.js";
 import type { Capture } from "../capture/capture.js";
-import { factsOf } from "../compare/facts.js";
-import { judge } from "../compare/judge.js";
 import type { Policy } from "../compare/policy.js";
 import { UnderstudyError } from "../errors.js";
 import type { Logger } from "../log.js";
@@ -12,8 +10,9 @@ import type { Rejudges } from "../store/rejudges.js";
 import type { LeasedWork, OutcomeRow, RejudgeSource } from "../store/types.js";
 import type { Observation } from "../upstream/observation.js";
 import { beforeAfterFacts } from "./before-after.js";
-import { outcomeOf } from "./outcome.js";
+import { notReplayed, outcomeOf } from "./outcome.js";
 import { recordedObservation } from "./recorded.js";
+import { judgeRedacted } from "./redacted.js";
 
 /**
  * Judges the captures of a work again, by another policy, from the answers that were kept of the source run: nothing
@@ -40,11 +39,13 @@ export async function rejudge(
   for (const capture of captures) {
     const candidate = answers.get(capture.id);
     if (candidate === undefined) {
-      rows.push(notKept(capture));
+      rows.push(notReplayed(capture, "answer_not_kept"));
       continue;
     }
     const primary = recordedObservation(capture);
-    const comparison = judge(primary, candidate, policy, Date.now(), { call: callOf(capture.path) });
+    const call = callOf(capture.path);
+    const pair = { primary, candidate };
+    const comparison = judgeRedacted(capture.redacted, pair, policy, Date.now(), { call });
     const row = outcomeOf(capture, { primary, candidate, comparison, control: null, noise: null });
     const before = earlier.get(capture.id);
     rows.push(before ? { ...row, facts: [...row.facts, ...beforeAfterFacts(before, row)] } : row);
@@ -68,28 +69,4 @@ async function answersOf(
     log.warn({ key: answers.key }, "the answers are gone from the blob store");
     return new Map();
   }
-}
-
-function notKept(capture: Capture): OutcomeRow {
-  const { sample, primaryMs } = capture;
-  const context = { sample, disposition: "not_replayed", reason: "answer_not_kept" } as const;
-  return {
-    ...context,
-    captureId: capture.id,
-    capturedAtMs: capture.receivedAtMs,
-    result: null,
-    kind: null,
-    signature: null,
-    flip: null,
-    primaryVersion: capture.primaryVersion,
-    primaryMs,
-    candidateMs: null,
-    controlMs: null,
-    attempts: 0,
-    maxAbs: null,
-    maxRel: null,
-    details: null,
-    outputs: [],
-    facts: factsOf(null, { ...context, primaryMs, candidateMs: null, controlMs: null }),
-  };
 }

@@ -3,10 +3,11 @@ import type { AnswerKeeper } from "../answers/keeper.js";
 import { type AnswerCollection, collectAnswers } from "../answers/keeping.js";
 import type { BlobStore } from "../blobs/blobs.js";
 import type { Capture } from "../capture/capture.js";
-import { judge } from "../compare/judge.js";
 import { type Policy, policySchema } from "../compare/policy.js";
 import { messageOf, UnderstudyError } from "../errors.js";
 import type { Logger } from "../log.js";
+import { deploymentRedactor, type RedactorOptions } from "../redaction/deployment.js";
+import { isInputRedacted } from "../redaction/marks.js";
 import type { Rejudges } from "../store/rejudges.js";
 import type { Store } from "../store/store.js";
 import type { KeptAnswers, LeasedWork, OutcomeRow, RunKind } from "../store/types.js";
@@ -16,8 +17,9 @@ import type { Observation } from "../upstream/observation.js";
 import { type Control, createControl } from "./control.js";
 import type { Hosts } from "./hosts.js";
 import { type HeldWork, holdWork } from "./lease.js";
-import { outcomeOf } from "./outcome.js";
+import { notReplayed, outcomeOf } from "./outcome.js";
 import { recordedObservation, requestOf } from "./recorded.js";
+import { judgeRedacted, redactedObservation } from "./redacted.js";
 import { rejudge } from "./rejudge.js";
 import { segmentRows } from "./segment-rows.js";
 import type { Turns } from "./turns.js";
@@ -38,6 +40,8 @@ export interface ReplayDeps {
   responseBytesMax: number;
   /** Share of the base sample that is replayed to the control as well, where there is one. */
   controlShare: number;
+  /** For the answers of deployments that redact. */
+  redaction: RedactorOptions;
 }
 
 /**
@@ -130,8 +134,9 @@ async function replayAll(
 ): Promise<OutcomeRow[]> {
   const { hosts, upstream, replayTimeoutMs, responseBytesMax, controlShare, log } = deps;
   const limits = { timeoutMs: replayTimeoutMs, responseBytesMax, signal: stop };
-  const sendTo = (endpoint: Endpoint) => (request: UpstreamRequest) =>
-    upstream.send(endpoint, request, limits);
+  const redactor = deploymentRedactor(work.redaction, work.deploymentId, deps.redaction);
+  const sendTo = (endpoint: Endpoint) => async (request: UpstreamRequest) =>
+    redactedObservation(await upstream.send(endpoint, request, limits), redactor, request.call);
   return hosts.use(work.endpoint, work.sha256, async (endpoint) => {
     const control = createControl({
       send: work.control && sendTo(work.control),
@@ -141,7 +146,10 @@ async function replayAll(
     });
     const sides: Sides = { candidate: sendTo(endpoint), control, collected };
     const rows: OutcomeRow[] = [];
-    for (const capture of captures) rows.push(await replayCapture(capture, sides, policy));
+    for (const capture of captures) {
+      const left = isInputRedacted(capture.redacted) && !work.redaction.replayRedacted;
+      rows.push(left ? notReplayed(capture, "redacted") : await replayCapture(capture, sides, policy));
+    }
     return rows;
   });
 }
@@ -160,14 +168,16 @@ async function replayCapture(capture: Capture, sides: Sides, policy: Policy): Pr
   const candidate = await sides.candidate(request);
   const control = turn === "after" ? await sides.control.observe(request) : before;
   const nowMs = Date.now();
-  const comparison = judge(primary, candidate, policy, nowMs, { call: request.call });
+  const judgeAgainst = (other: Observation) =>
+    judgeRedacted(capture.redacted, { primary, candidate: other }, policy, nowMs, { call: request.call });
+  const comparison = judgeAgainst(candidate);
   sides.collected.offer(capture.id, candidate, comparison.result);
   return outcomeOf(capture, {
     primary,
     candidate,
     comparison,
     control,
-    noise: control && judge(primary, control, policy, nowMs, { call: request.call }),
+    noise: control && judgeAgainst(control),
   });
 }
 

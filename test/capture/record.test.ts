@@ -1,6 +1,12 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { readRecord, soundRecordSize, stampRecord, writeExchange } from "../../src/capture/record.js";
+import {
+  encodeRecord,
+  readRecord,
+  soundRecordSize,
+  stampRecord,
+  writeExchange,
+} from "../../src/capture/record.js";
 import { createRingConsumer, createRingMemory, createRingProducer } from "../../src/capture/ring.js";
 import { timeOfId } from "../../src/ids.js";
 
@@ -46,7 +52,7 @@ test("an exchange is read as it was written, and no changed byte goes unnoticed"
 
       const { requestChunks, responseChunks, ...rest } = seen;
       const { id, requestBody, responseBody, ...read } = readRecord(data, 0);
-      expect(read).toEqual({ ...rest, cut: 42 });
+      expect(read).toEqual({ ...rest, cut: 42, redacted: [], subject: null });
       expect(timeOfId(id)).toBe(seen.receivedAtMs);
       expect(requestBody.equals(Buffer.concat(requestChunks))).toBe(true);
       expect(responseBody.equals(Buffer.concat(responseChunks))).toBe(true);
@@ -56,6 +62,26 @@ test("an exchange is read as it was written, and no changed byte goes unnoticed"
       expect(soundRecordSize(data, 0)).toBe(0);
     }),
     { numRuns: 300 },
+  );
+});
+
+test("a record that was redacted carries what was, whatever the names are", () => {
+  const marks = {
+    redacted: ["input:né à Łódź\n\r🧮", "header:x"],
+    subject: "0123456789abcdef0123456789abcdef",
+  };
+  fc.assert(
+    fc.property(exchange, (seen) => {
+      const data = encodeRecord(seen, marks);
+      stampRecord(data, 0, data.length, 7);
+      expect(soundRecordSize(data, 0)).toBe(data.length);
+      const { requestChunks, responseChunks, ...rest } = seen;
+      const { id, requestBody, responseBody, ...read } = readRecord(data, 0);
+      expect(read).toEqual({ ...rest, cut: 7, ...marks });
+      expect(timeOfId(id)).toBe(seen.receivedAtMs);
+      expect(requestBody.equals(Buffer.concat(requestChunks))).toBe(true);
+      expect(responseBody.equals(Buffer.concat(responseChunks))).toBe(true);
+    }),
   );
 });
 

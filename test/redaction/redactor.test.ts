@@ -276,6 +276,30 @@ describe("bodies of plain JSON", () => {
   });
 });
 
+describe("event streams", () => {
+  const events = (...data: unknown[]) => side(data.map((one) => `data: ${JSON.stringify(one)}\n\n`).join(""));
+  const stream = exchange({
+    path: "/v2/models/m/generate_stream",
+    request: side(JSON.stringify({ text_input: "Ada" })),
+    response: events({ text_output: "A", n: 1 }, { text_output: "da" }),
+  });
+
+  test.each(["mask", "hash", { truncate: 1 }])("%j masks every piece", (action) => {
+    const { response, redacted } = redactorOf(rules([{ output: "text_output" }, action])).exchange(stream);
+    expect(response.body.toString()).toBe(
+      events({ text_output: "[redacted]", n: 1 }, { text_output: "[redacted]" }).body.toString(),
+    );
+    expect(redacted).toEqual(["output:text_output"]);
+  });
+
+  test("events that are no JSON cannot be looked into: refused", () => {
+    const response = side("data: Ada\n\n");
+    expect(() =>
+      redactorOf(rules([{ json: "$..text" }, "mask"])).exchange({ ...stream, response }),
+    ).toThrow();
+  });
+});
+
 describe("content codings", () => {
   test.each([
     ["gzip", gzipSync],

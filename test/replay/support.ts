@@ -7,6 +7,7 @@ import { pino } from "pino";
 import { createAnswerKeeper } from "../../src/answers/keeper.js";
 import { createAnswerQuota } from "../../src/answers/quota.js";
 import { createFileStore } from "../../src/blobs/file-store.js";
+import { setApart } from "../../src/capture/bodies.js";
 import type { Capture } from "../../src/capture/capture.js";
 import { writeSegment } from "../../src/capture/segment.js";
 import { newId } from "../../src/ids.js";
@@ -138,6 +139,7 @@ export async function openReplayWorld() {
       replayTimeoutMs: 1_000,
       responseBytesMax: 100_000,
       controlShare: 0.1,
+      redaction: { key: "a-redaction-key-of-forty-characters-or-so", bytesMax: 100_000 },
       ...over,
     };
   }
@@ -165,8 +167,13 @@ export async function openReplayWorld() {
     },
 
     /** Ships captures as one segment; returns its work ids, one for each candidate, and the key of its blob. */
-    async addSegment(deploymentId: number, captures: Capture[]) {
-      const bytes = writeSegment(captures.map((each) => ({ ...each, deploymentId })));
+    async addSegment(deploymentId: number, captures: Capture[], largeBytes = Number.POSITIVE_INFINITY) {
+      const apart = setApart(
+        captures.map((each) => ({ ...each, deploymentId })),
+        largeBytes,
+      );
+      for (const { key, body } of apart.bodies) await blobs.put(key, body);
+      const bytes = writeSegment(apart.captures);
       const rows: CaptureRow[] = captures.map((each, row) =>
         captureRow(row, {
           id: each.id,
@@ -182,7 +189,8 @@ export async function openReplayWorld() {
       commit.segment.bytes = bytes.length;
       await blobs.put(commit.segment.blobKey, bytes);
       const { workIds } = await world.store.catalogue.commitSegment(commit);
-      return { workIds, workId: workIds[0]!, blobKey: commit.segment.blobKey, bytes };
+      const { blobKey } = commit.segment;
+      return { workIds, workId: workIds[0]!, blobKey, bytes, bodies: apart.bodies };
     },
 
     outcomes: (workId: bigint) =>
