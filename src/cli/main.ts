@@ -18,6 +18,7 @@ const commands: Record<string, () => Promise<Command>> = {
   capture: async () => (await import("./capture.js")).captureCommand(),
   status: async () => (await import("./status.js")).statusCommand(),
   diff: async () => (await import("./diff.js")).diffCommand(),
+  redaction: async () => (await import("./redaction.js")).redactionCommand(),
   policy: async () => (await import("./policy.js")).policyCommand(),
 };
 

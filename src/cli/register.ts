@@ -4,6 +4,7 @@ import { loadConfig } from "../config.js";
 import type { Deployment } from "../control/api.js";
 import { fraction } from "./options.js";
 import { readPolicyFile } from "./policy-file.js";
+import { readRedactionFile } from "./redaction-file.js";
 
 interface Options {
   primary: string;
@@ -13,6 +14,7 @@ interface Options {
   control?: string;
   sampleRate?: number;
   policy?: string;
+  redaction?: string;
   json?: boolean;
 }
 
@@ -28,6 +30,7 @@ export function registerCommand(): Command {
     .option("--control <url>", "a second replica of the primary, to measure noise")
     .option("--sample-rate <fraction>", "share of requests to capture (default: 1)", fraction)
     .option("--policy <file>", "JSON file with rules and tolerances per output")
+    .option("--redaction <file>", "JSON file: what is taken out of captures before anything is written")
     .option("--json", "print the deployment as JSON")
     .addHelpText(
       "after",
@@ -45,6 +48,7 @@ export function registerCommand(): Command {
         },
         ...(options.control === undefined ? {} : { control: { url: options.control, ...at } }),
         sampleRate: options.sampleRate,
+        ...(options.redaction === undefined ? {} : { redaction: await readRedactionFile(options.redaction) }),
         ...(options.policy === undefined ? {} : { policy: await readPolicyFile(options.policy) }),
       });
       process.stdout.write(
