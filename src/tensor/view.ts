@@ -119,11 +119,12 @@ export function elementReader({ datatype, data }: Tensor): (flatIndex: number) =
 export function multiIndex(flatIndex: number, shape: readonly number[]): number[] {
   const index = new Array<number>(shape.length);
   let rest = flatIndex;
-  for (let axis = shape.length - 1; axis >= 0; axis--) {
+  for (let axis = shape.length - 1; axis > 0; axis--) {
     const dimension = shape[axis]!;
     index[axis] = rest % dimension;
     rest = Math.floor(rest / dimension);
   }
+  if (shape.length > 0) index[0] = rest;
   return index;
 }
 
