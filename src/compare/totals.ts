@@ -88,7 +88,7 @@ export function measurementOf(totals: Totals, rule: ElementRule): Measurement {
 }
 
 /** Whether a sum of squares has neither overflowed nor lost digits to underflow: all that counts in it is normal. */
-function isPrecise(squares: number): boolean {
+export function isPrecise(squares: number): boolean {
   return squares >= 2 ** -960 && squares < Infinity;
 }
 

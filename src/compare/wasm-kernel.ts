@@ -5,7 +5,7 @@ import { kernelBinary } from "./generated/kernel-binary.js";
 import { type ElementRule, type Kernel, type Measurement, worstMax } from "./kernel.js";
 import { visitFinitePairs } from "./pairs.js";
 import { plainKernel } from "./plain-kernel.js";
-import { addNonFinite, measurementOf, newTotals, type Totals } from "./totals.js";
+import { addNonFinite, isPrecise, measurementOf, newTotals, type Totals } from "./totals.js";
 import { offerWorst } from "./worst.js";
 
 // Declared in TypeScript's DOM library only.
@@ -100,16 +100,21 @@ function slice(data: Uint8Array, start: number, end: number): Uint8Array {
 
 /**
  * Σpc, from (c − p)² = p² + c² − 2pc: the kernel is a tenth faster without adding it up. The rounding is that of the
- * larger sum of squares, so where one is much the larger, which is rare, the products are added after all.
+ * larger sum of squares, so where one is much the larger, which is rare, the products are added after all: by blocks,
+ * as the kernel adds.
  */
 function productsOf(totals: Totals, primary: Tensor, candidate: Tensor): number {
   const { primarySquares, candidateSquares, squaredErrors } = totals;
+  // Without a cosine nobody asks.
+  if (!isPrecise(primarySquares) || !isPrecise(candidateSquares)) return 0;
   const ratio = primarySquares / candidateSquares;
   const derived = (primarySquares + candidateSquares - squaredErrors) / 2;
   if (ratio > 2 ** -10 && ratio < 2 ** 10 && Number.isFinite(derived)) return derived;
   let products = 0;
   visitFinitePairs(primary, candidate, (block) => {
-    for (let i = 0; i < block.count; i++) products += block.primary[i]! * block.candidate[i]!;
+    let sum = 0;
+    for (let i = 0; i < block.count; i++) sum += block.primary[i]! * block.candidate[i]!;
+    products += sum;
   });
   return products;
 }
