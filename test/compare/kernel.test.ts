@@ -116,7 +116,23 @@ function expectNear(actual: number | null, expected: number | null, slack = 0): 
 
 const numericDatatypes = Object.keys(pools) as NumericDatatype[];
 
-describe.each(kernels)("the %s kernel", (_, kernel) => {
+/** Uniform in [0, 1), the same for the same seed. */
+function numbersFrom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+function expectWithin(actual: number, expected: number, relative: number): void {
+  expect(Math.abs(actual - expected)).toBeLessThanOrEqual(relative * expected);
+}
+
+describe.each(kernels)("the %s kernel", (name, kernel) => {
+  /** Of a sum of `length` terms, the relative error in units of 2⁻⁵³, as the kernel's documentation states it. */
+  const stepsOf = (length: number) => (name === "plain" ? length : 515 + length / 1024);
+
   test.each(numericDatatypes)("measures %s as the definitions say", (datatype) => {
     fc.assert(
       fc.property(pairsOf(datatype), rules, fc.integer({ min: 0, max: 7 }), (pairs, rule, offset) => {
@@ -146,6 +162,88 @@ describe.each(kernels)("the %s kernel", (_, kernel) => {
         measureNaively(numbersIn(datatype, primary), numbersIn(datatype, candidate), rule),
       );
     }
+  });
+
+  // Few values, so that errors tie and zeros meet; from block to block their size changes, and what is not finite is
+  // rare enough to leave some blocks without any.
+  test.each(["FP32", "FP64", "FP16", "BF16"] as const)("measures %s across blocks and chunks", (datatype) => {
+    const bits: Record<string, readonly number[]> = {
+      FP16: [0, 0x8000, 1, 0x0400, 0x1400, 0x3c00, 0x3c01, 0xbc00, 0x7bff],
+      BF16: [0, 0x8000, 1, 0x0080, 0x3a83, 0x3f80, 0x3f81, 0xbf80, 0x7f00],
+    };
+    const special = datatype === "FP16" ? [0x7c00, 0xfc00, 0x7e01] : [0x7f80, 0xff80, 0x7fc1];
+    const ordinaryPool = bits[datatype] ?? [0, -0, 1e-40, 1e-12, 1e-3, 1, 1.001, -1, 3e5];
+    const specialPool = datatype in bits ? special : [Infinity, -Infinity, NaN];
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1000, max: 12_000 }),
+        fc.integer({ min: 1, max: 2 ** 31 }),
+        rules,
+        (length, seed, rule) => {
+          const next = numbersFrom(seed);
+          const pick = () => {
+            const pool = next() < 2e-4 ? specialPool : ordinaryPool;
+            return pool[Math.floor(next() * pool.length)]!;
+          };
+          const primary = Array.from({ length }, pick);
+          const candidate = primary.map((p, i) => (next() < (i >> 10) / 20 ? pick() : p));
+          expectSame(
+            kernel(tensor(datatype, primary), tensor(datatype, candidate), rule),
+            measureNaively(numbersIn(datatype, primary), numbersIn(datatype, candidate), rule),
+          );
+        },
+      ),
+      { numRuns: 8 },
+    );
+  });
+
+  test.each(["FP16", "BF16"] as const)("reads every %s that there is", (datatype) => {
+    const primary = Array.from({ length: 65_536 }, (_, i) => i);
+    const candidate = primary.map((i) => (i * 257) & 0xffff);
+    const rule: ElementRule = { rule: "numpy", atol: 1e-3, rtol: 1e-3, equalNan: false };
+    const finite = (i: number) =>
+      ![i, candidate[i]!].some((x) => !Number.isFinite(numbersIn(datatype, [x])[0]));
+    for (const kept of [() => true, finite]) {
+      const [p, c] = [primary.filter(kept), candidate.filter((_, i) => kept(i))];
+      expectSame(
+        kernel(tensor(datatype, p), tensor(datatype, c), rule),
+        measureNaively(numbersIn(datatype, p), numbersIn(datatype, c), rule),
+      );
+    }
+  });
+
+  // Multiples of 2⁻²⁴ below 2: their errors, and the squares, are multiples of 2⁻⁴⁸, so that BigInt has the exact sums.
+  test("adds up within the bound that is stated", () => {
+    const next = numbersFrom(7);
+    const length = 200_000;
+    const integers = () =>
+      Array.from({ length }, (_, i) => Math.floor(next() * (i % 1000 === 0 ? 2 ** 24 : 16)) + 1);
+    const [p, c] = [integers(), integers()];
+    const scaled = (values: number[]) =>
+      tensor(
+        "FP64",
+        values.map((value) => value / 2 ** 24),
+      );
+    const measured = kernel(scaled(p), scaled(c), { rule: "numpy", atol: 0, rtol: 0, equalNan: false });
+    const exactly = (term: (p: bigint, c: bigint) => bigint) =>
+      p.reduce((sum, value, i) => sum + term(BigInt(value), BigInt(c[i]!)), 0n);
+    const sumOfErrors = exactly((x, y) => (x > y ? x - y : y - x));
+    const sumOfSquares = exactly((x, y) => (x - y) ** 2n);
+    const products = exactly((x, y) => x * y);
+    const lengths = Math.sqrt(Number(exactly((x) => x * x))) * Math.sqrt(Number(exactly((_, y) => y * y)));
+    const unit = 2 ** -53;
+    const bound = stepsOf(length) * unit;
+    const few = 8 * unit;
+    expectWithin(measured.meanAbs!, Number(sumOfErrors) / 2 ** 24 / length, bound + few);
+    expectWithin(measured.rmse!, Math.sqrt(Number(sumOfSquares) / 2 ** 48 / length), bound / 2 + few);
+    expect(Math.abs(measured.cosine! - Number(products) / lengths)).toBeLessThanOrEqual(34 * bound + few);
+  });
+
+  test.each([2 ** 6, 2 ** 12])("knows the direction of a candidate that is %d times as long", (factor) => {
+    const p = Array.from({ length: 3000 }, (_, i) => Math.sin(i));
+    const c = p.map((value, i) => factor * value + (i % 2));
+    const rule: ElementRule = { rule: "numpy", atol: 0, rtol: 0, equalNan: false };
+    expectSame(kernel(tensor("FP64", p), tensor("FP64", c), rule), measureNaively(p, c, rule));
   });
 
   test.each(["FP32", "FP64", "UINT16", "INT64"] as const)(
@@ -296,5 +394,29 @@ describe("tensors with the same bytes", () => {
     expect(measureIdentical(tensor("FP32", [1, 2]), rule, never).cosine).toBe(1);
     expect(measureIdentical(tensor("FP32", [0, -0]), rule, never).cosine).toBeNull();
     expect(() => measureIdentical(tensor("FP32", [1, NaN]), rule, never)).toThrow("was asked");
+  });
+
+  test.each([
+    ["FP32", 1, [NaN, -Infinity], -3.4e38],
+    ["FP64", 1, [NaN, Infinity], -1.7976931348623157e308],
+    ["FP16", 0x3c00, [0x7c00, 0xfc00, 0x7c01, 0xfe00], 0xfbff],
+    ["BF16", 0x3f80, [0x7f80, 0xff80, 0x7f81], 0xff7f],
+  ] as const)("are scanned to the last %s", (datatype, one, specials, largest) => {
+    const asked: Kernel = () => {
+      throw new Error("the kernel was asked");
+    };
+    const rule: ElementRule = { rule: "numpy", atol: 0, rtol: 0, equalNan: true };
+    for (const length of [1, 2, 3, 4096, 8192, 8193, 20_001]) {
+      const finite = new Array(length).fill(one).fill(largest, length >> 1, (length >> 1) + 1);
+      expect(measureIdentical(tensor(datatype, finite), rule, asked).maxAbs).toBe(0);
+      for (const special of specials) {
+        for (const at of [0, 1, 4095, 4096, 8191, 8192, length - 2, length - 1].filter(
+          (i) => i >= 0 && i < length,
+        )) {
+          const values = finite.with(at, special);
+          expect(() => measureIdentical(tensor(datatype, values), rule, asked)).toThrow("was asked");
+        }
+      }
+    }
   });
 });
