@@ -21,20 +21,28 @@ export async function takeTurns<Name extends string>(
   return seconds;
 }
 
-/** How many times as fast ours is as a peer, by the lower quartiles of their turns. */
+/** How many times as fast ours is as a peer, by the fastest turn of each. */
 export function speedup(peer: readonly number[], ours: readonly number[]): number {
-  return lowerQuartile(peer) / lowerQuartile(ours);
+  return fastest(peer) / fastest(ours);
 }
 
-/** Unlike the median, it hardly sees the turns in which something else had the processor. */
-export function lowerQuartile(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) / 4)]!;
+/** What the work takes when nothing else has the processor: on a busy machine all other turns measure the others. */
+export function fastest(seconds: readonly number[]): number {
+  return Math.min(...seconds);
 }
 
-/** Seconds that one call takes, from `repeats` of them after one that does not count. */
-export function secondsOf(call: () => unknown, repeats: number): number {
-  call();
-  const start = process.hrtime.bigint();
-  for (let i = 0; i < repeats; i++) call();
-  return Number(process.hrtime.bigint() - start) / 1e9 / repeats;
+/** How often work is timed in one turn, and how many calls are timed together. */
+export interface Turn {
+  times: number;
+  calls: number;
+}
+
+/** Seconds that one call takes: the fastest of so many times. */
+export function secondsOf(call: () => unknown, { times, calls }: Turn): number {
+  const seconds = Array.from({ length: times }, () => {
+    const start = process.hrtime.bigint();
+    for (let i = 0; i < calls; i++) call();
+    return Number(process.hrtime.bigint() - start) / 1e9 / calls;
+  });
+  return fastest(seconds);
 }
