@@ -30,7 +30,7 @@ interface Case {
 
 // What is timed lasts a millisecond or less where possible, so that some of it has the processor to itself.
 const cases: readonly Case[] = [
-  { name: "f32 1 k", datatype: "FP32", elements: 1000, rounds: 101, turn: { times: 10, calls: 20 } },
+  { name: "f32 1 k", datatype: "FP32", elements: 1000, rounds: 101, turn: { times: 10, calls: 50 } },
   { name: "f32 150 k", datatype: "FP32", elements: 150_000, rounds: 41, turn: { times: 5, calls: 1 } },
   { name: "f32 1 M", datatype: "FP32", elements: 1_000_000, rounds: 21, turn: { times: 3, calls: 1 } },
   { name: "f32 16 M", datatype: "FP32", elements: 16_000_000, rounds: 5, turn: { times: 1, calls: 1 } },
@@ -99,8 +99,10 @@ async function runCase(
   for (const [, peer] of present) await loadInto(peer, one, folder, primary, candidate);
   await checkResults(peers, name, primary, candidate);
 
-  const ours = (rule: "numpy" | "polygraphy") => () =>
-    secondsOf(() => measure(primary, candidate, { rule, ...tolerances }, fastestKernel), turn);
+  const ours = (rule: "numpy" | "polygraphy") => {
+    const policy = { rule, ...tolerances };
+    return () => secondsOf(() => measure(primary, candidate, policy, fastestKernel), turn);
+  };
   const twin = Buffer.from(primary.data);
   const contestants: Record<string, Contestant> = {
     ours: ours("numpy"),

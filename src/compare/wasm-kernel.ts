@@ -140,8 +140,11 @@ function totalsReader(wasm: KernelExports): (totals: Totals) => void {
     totals.candidateSquares = sums[5]!;
     totals.excess = sums[6]!;
     totals.maxAbs = worstErrors[0]!;
+    const { worst } = totals;
+    const hasOthers = worst.elements.length > 0;
     for (let i = 0; i < worstMax && worstErrors[i]! > 0; i++) {
-      offerWorst(totals.worst, worstIndices[i]!, worstErrors[i]!);
+      if (hasOthers) offerWorst(worst, worstIndices[i]!, worstErrors[i]!);
+      else worst.elements.push({ index: worstIndices[i]!, absError: worstErrors[i]! });
     }
   };
 }
