@@ -1,7 +1,10 @@
 import { createLatencyTest } from "../src/stats/latency-test.js";
 import type { BenchContext } from "./bench.js";
 
-/** The latency test with equal p99 on both sides, looked at every tenth more, and how many pairs a real difference takes. */
+/**
+ * The latency test with equal p99 on both sides, looked at every tenth more, and how many pairs a real difference
+ * takes.
+ */
 export function latencyErrors(
   say: BenchContext["say"],
   random: () => number,

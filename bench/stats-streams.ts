@@ -18,7 +18,10 @@ export function shuffle<Member>(members: Member[], random: () => number): Member
   return members;
 }
 
-/** Traffic in order of time whose `events` mismatches come in incidents of a few dozen requests, half of which mismatch. */
+/**
+ * Traffic in order of time whose `events` mismatches come in incidents of a few dozen requests, half of which
+ * mismatch.
+ */
 export function burstyTraffic(size: number, events: number, random: () => number): boolean[] {
   const requests = new Array<boolean>(size).fill(false);
   let left = events;

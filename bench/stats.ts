@@ -128,7 +128,10 @@ function sayWhy(say: BenchContext["say"], random: () => number): void {
   say(`  the same bursty traffic in order of time, unsealed: ${shares(inTime)}`);
 }
 
-/** Mean requests up to a fail, over Wald's bound ln(1/α) / KL(rate ‖ limit): no test of that level is faster on average. */
+/**
+ * Mean requests up to a fail, over Wald's bound ln(1/α) / KL(rate ‖ limit): no test of that level is faster on
+ * average.
+ */
 function detections(say: BenchContext["say"], random: () => number): number {
   say("mean requests up to the verdict, over Wald's bound:");
   const cases = [

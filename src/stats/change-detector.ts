@@ -12,11 +12,13 @@ export function restartedDetector(): ChangeDetector {
 }
 
 /**
- * Watches a rate for a change above a limit, for as long as wanted: an e-detector of Shiryaev and Roberts' kind. Each alternative's
- * value goes from M to (M + trials)·e^(δ·events) / (1 + limit·(e^δ − 1))^trials: every request starts evidence of its own, so good
- * data of the past does not hold back the alarm as it would in a test. A batch (a minute's counts) is taken at once.
+ * Watches a rate for a change above a limit, for as long as wanted: an e-detector of Shiryaev and Roberts' kind. Each
+ * alternative's value goes from M to (M + trials)·e^(δ·events) / (1 + limit·(e^δ − 1))^trials: every request starts
+ * evidence of its own, so good data of the past does not hold back the alarm as it would in a test. A batch (a
+ * minute's counts) is taken at once.
  *
- * Source: Shin, Ramdas, Rinaldo, "E-detectors: a nonparametric framework for sequential change detection", arXiv 2203.03532.
+ * Source: Shin, Ramdas, Rinaldo, "E-detectors: a nonparametric framework for sequential change detection", arXiv
+ * 2203.03532.
  *
  * @param limit fraction, 0 to 1
  */
@@ -35,8 +37,9 @@ export function advanced(
 }
 
 /**
- * Whether to raise the alarm. As long as the chance of an event, given all before, is at most the limit, the mean number of
- * requests up to an alarm is `requestsPerFalseAlarm` at least (the detector's value less the number of requests is a supermartingale).
+ * Whether to raise the alarm. As long as the chance of an event, given all before, is at most the limit, the mean
+ * number of requests up to an alarm is `requestsPerFalseAlarm` at least (the detector's value less the number of
+ * requests is a supermartingale).
  *
  * @param requestsPerFalseAlarm the stated average run length, in requests that count
  */

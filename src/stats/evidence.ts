@@ -7,15 +7,16 @@ export interface RateCounts {
   /** Those of them that had what the limit is about. */
   events: number;
   /**
-   * Requests of a sealed selection that are still to be read and may yet count; `Infinity` for a stream. Those that turn out
-   * not to count (nothing comparable, say) leave it without becoming trials.
+   * Requests of a sealed selection that are still to be read and may yet count; `Infinity` for a stream. Those that
+   * turn out not to count (nothing comparable, say) leave it without becoming trials.
    */
   remaining: number;
 }
 
 /**
- * The alternatives that evidence is gathered for: odds that are e^shift times those of the limit. A doubling of the odds has
- * the largest weight; they reach from 1 % more to 256 times as much. Any change between two of them is caught by its neighbours.
+ * The alternatives that evidence is gathered for: odds that are e^shift times those of the limit. A doubling of the
+ * odds has the largest weight; they reach from 1 % more to 256 times as much. Any change between two of them is
+ * caught by its neighbours.
  */
 const alternatives = weighted(
   Array.from({ length: 10 }, (_, index) => index - 6).map((power) => ({
@@ -32,27 +33,32 @@ function weighted(all: { shift: number; weight: number }[]): { shift: number; lo
 export const alternativeShifts: readonly number[] = alternatives.map(({ shift }) => shift);
 export const alternativeLogWeights: readonly number[] = alternatives.map(({ logWeight }) => logWeight);
 
-/** ln of the evidence (an e-value) that the counts give against a hypothesis; 0 when nothing is known, Infinity when it is refuted. */
+/**
+ * ln of the evidence (an e-value) that the counts give against a hypothesis; 0 when nothing is known, Infinity when
+ * it is refuted.
+ */
 export type Evidence = (counts: RateCounts) => number;
 
 /**
  * Evidence against "the rate is at most `limit`".
  *
- * For a stream it is Σ w·e^(δ·events) / (1 + limit·(e^δ − 1))^trials over the alternatives δ > 0 with weights w. One more
- * request multiplies each term by something whose mean is at most 1 as long as the chance of an event, given all before, is at most
- * `limit`: a test supermartingale. By Ville's inequality it ever reaches 1/α with a probability of α at most, however often it is looked at.
+ * For a stream it is Σ w·e^(δ·events) / (1 + limit·(e^δ − 1))^trials over the alternatives δ > 0 with weights w. One
+ * more request multiplies each term by something whose mean is at most 1 as long as the chance of an event, given all
+ * before, is at most `limit`: a test supermartingale. By Ville's inequality it ever reaches 1/α with a probability of
+ * α at most, however often it is looked at.
  *
- * For a sealed selection that is read in a random order each term is the likelihood ratio of the hypergeometric law, of a
- * selection with more events against one whose rate is the limit; what was read changes what is left, so this gains faster, and
- * nothing is assumed about the traffic. The supposed numbers of events need not be whole: a term only becomes 0 sooner. This is exact where it
- * is known how many of the remaining count. Where only their largest number is known it is used: it leaves the most open, and exact
- * enumeration in the tests finds the bound kept.
+ * For a sealed selection that is read in a random order each term is the likelihood ratio of the hypergeometric law,
+ * of a selection with more events against one whose rate is the limit; what was read changes what is left, so this
+ * gains faster, and nothing is assumed about the traffic. The supposed numbers of events need not be whole: a term
+ * only becomes 0 sooner. This is exact where it is known how many of the remaining count. Where only their largest
+ * number is known it is used: it leaves the most open, and exact enumeration in the tests finds the bound kept.
  *
  * Both depend on the counts alone, not on the order in which they came, and cost the same at any count.
  *
- * Sources: Ville 1939; Robbins, "Statistical methods related to the law of the iterated logarithm", Ann. Math. Stat. 41 (1970), mixtures;
- * Howard, Ramdas, McAuliffe, Sekhon, "Time-uniform Chernoff bounds", arXiv 1808.03204, sub-Bernoulli processes;
- * Waudby-Smith & Ramdas, "Confidence sequences for sampling without replacement", arXiv 2006.04347.
+ * Sources: Ville 1939; Robbins, "Statistical methods related to the law of the iterated logarithm", Ann. Math. Stat.
+ * 41 (1970), mixtures; Howard, Ramdas, McAuliffe, Sekhon, "Time-uniform Chernoff bounds", arXiv 1808.03204,
+ * sub-Bernoulli processes; Waudby-Smith & Ramdas, "Confidence sequences for sampling without replacement", arXiv
+ * 2006.04347.
  *
  * @param limit fraction, 0 to 1
  */
@@ -99,7 +105,10 @@ function selectionEvidence(limit: number, { trials, events, remaining }: RateCou
   return logOfSum(logs);
 }
 
-/** How many events of `size` requests a limit allows: a real number, but an integer where rounding alone would make it none. */
+/**
+ * How many events of `size` requests a limit allows: a real number, but an integer where rounding alone would make it
+ * none.
+ */
 export function allowedEvents(limit: number, size: number): number {
   const allowed = limit * size;
   const nearest = Math.round(allowed);

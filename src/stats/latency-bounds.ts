@@ -7,9 +7,10 @@ const ratioMax = 1024;
 const halvings = 18;
 
 /**
- * Between which multiples of the control's quantile the candidate's lies, at any time and as often as looked at; each end
- * is wrong at any time with probability `alphaPerEnd` at most. It says the same as the test: the lower end is the largest allowed ratio
- * that would fail, the upper one the smallest that would pass. Some forty looks' worth of work: for a report, not for each batch.
+ * Between which multiples of the control's quantile the candidate's lies, at any time and as often as looked at; each
+ * end is wrong at any time with probability `alphaPerEnd` at most. It says the same as the test: the lower end is the
+ * largest allowed ratio that would fail, the upper one the smallest that would pass. Some forty looks' worth of work:
+ * for a report, not for each batch.
  *
  * @returns `[low, high]`, ratios; 0 and Infinity where nothing can be said
  * @throws RangeError as the latency test does

@@ -1,7 +1,10 @@
 import { type Evidence, evidenceOver, evidenceUnder } from "./evidence.js";
 import { visitTails } from "./pair-tails.js";
 
-/** Latencies of the same requests: `suspectsMs[i]` belongs with `referencesMs[i]`. May hold Infinity (never answered), never NaN. */
+/**
+ * Latencies of the same requests: `suspectsMs[i]` belongs with `referencesMs[i]`. May hold Infinity (never answered),
+ * never NaN.
+ */
 export interface LatencyPairs {
   suspectsMs: Float64Array;
   referencesMs: Float64Array;
@@ -13,18 +16,22 @@ export interface LatencyPairs {
 const logWeights = { sign: Math.log(1 / 2), bar: Math.log(1 / 4) };
 
 /**
- * ln of the evidence against "the suspects' quantile is at most the references' quantile", 0 or less when there is none.
+ * ln of the evidence against "the suspects' quantile is at most the references' quantile", 0 or less when there is
+ * none.
  *
- * Let t be the references' true quantile (the smallest value with a share of at least q at or below it). If the hypothesis is
- * true, then at this bar t a share of at most 1 − q of the suspects is over it, a share of at least 1 − q of the references is at or over it,
- * and so suspects alone over it are no more frequent than references alone. Evidence against each of the three is that of a
- * rate's test, the third one's being a sign test among the pairs that differ; a weighted mean of the three is evidence too. t is not
- * known, so the least over all bars is taken: it is never more than that at t. So the guarantee of a rate's test carries over with no
- * approximation, no quantile is estimated, and nothing is assumed of the distributions or of how the two sides hang together.
+ * Let t be the references' true quantile (the smallest value with a share of at least q at or below it). If the
+ * hypothesis is true, then at this bar t a share of at most 1 − q of the suspects is over it, a share of at least 1 −
+ * q of the references is at or over it, and so suspects alone over it are no more frequent than references alone.
+ * Evidence against each of the three is that of a rate's test, the third one's being a sign test among the pairs that
+ * differ; a weighted mean of the three is evidence too. t is not known, so the least over all bars is taken: it is
+ * never more than that at t. So the guarantee of a rate's test carries over with no approximation, no quantile is
+ * estimated, and nothing is assumed of the distributions or of how the two sides hang together. Of a sealed selection it
+ * is not known how many of the remaining pairs will differ: for the sign test all are taken to (see {@link evidenceOver}).
  *
- * Sources: Howard & Ramdas, "Sequential estimation of quantiles", Bernoulli 28 (2022), arXiv 1906.09712 (indicators at a
- * bar, uniformly in time); Lindon, Sanden, Shirikian, "Rapid regression detection in software deployments through sequential
- * testing", arXiv 2205.14762; the sign test is Arbuthnot's (1710). Taking the least over bars is the union of hypotheses.
+ * Sources: Howard & Ramdas, "Sequential estimation of quantiles", Bernoulli 28 (2022), arXiv 1906.09712 (indicators
+ * at a bar, uniformly in time); Lindon, Sanden, Shirikian, "Rapid regression detection in software deployments
+ * through sequential testing", arXiv 2205.14762; the sign test is Arbuthnot's (1710). Taking the least over bars is
+ * the union of hypotheses.
  *
  * @param q the quantile: 0.99
  */

@@ -12,19 +12,24 @@ export interface LatencySample {
 
 export interface LatencyJudgement {
   verdict: Verdict;
-  /** ln of the evidence that the candidate is slower than allowed, and that it is faster; a verdict needs `neededEvidence`. */
+  /**
+   * ln of the evidence that the candidate is slower than allowed, and that it is faster; a verdict needs
+   * `neededEvidence`.
+   */
   evidence: { slower: number; faster: number };
   neededEvidence: number;
   pairs: number;
 }
 
 /**
- * Judges "the candidate's quantile is at most (1 + `regression`) times the control's", at any time and as often as wanted. Whatever the two
- * distributions, and however a pair's latencies hang together: with the candidate's quantile exactly at that bound a
- * fail is ever said with probability `alpha` at most, and so is a pass. The first verdict stays.
+ * Judges "the candidate's quantile is at most (1 + `regression`) times the control's", at any time and as often as
+ * wanted. Whatever the two distributions, and however a pair's latencies hang together: with the candidate's quantile
+ * exactly at that bound a fail is ever said with probability `alpha` at most, and so is a pass. The first verdict
+ * stays.
  *
  * - `fail` rejects "at most", `pass` rejects "at least" ({@link slowerEvidence}).
- * - The quantile is that of the stream the pairs come from, as long as it does not drift, or of the whole sealed selection.
+ * - The quantile is that of the stream the pairs come from, as long as it does not drift, or of the whole sealed
+ *   selection.
  * - A look sorts all pairs so far: look at batches, not at each pair. Not looking costs no validity.
  * - Of p99 little can be said below some 300 pairs, where the largest values may all be chance.
  *

@@ -27,7 +27,7 @@ export function logGamma(x: number): number {
   );
 }
 
-/** ln of the falling factorial a·(a − 1)·…·(a − k + 1), for real a ≥ k ≥ 0: the ways to draw k in order out of a. */
+/** ln of the falling factorial a·(a − 1)·…·(a − k + 1), for real a ≥ k ≥ 0: the ways to draw k of a, in order. */
 export function logFalling(a: number, k: number): number {
   return k === 0 ? 0 : logGamma(a + 1) - logGamma(a - k + 1);
 }

@@ -10,8 +10,8 @@ export interface TailCounts {
 
 /**
  * The counts at every bar where they change, from the highest down. Those bars are the values of both sides: just
- * above a reference's value it is no longer counted, just below a suspect's value that one is too, and either speaks more
- * for a slow suspect than the counts at the value itself.
+ * above a reference's value it is no longer counted, just below a suspect's value that one is too, and either speaks
+ * more for a slow suspect than the counts at the value itself.
  *
  * @param suspects ms, one for each pair; may hold Infinity, never NaN
  * @param references ms, of the same pairs

@@ -5,9 +5,9 @@ const halvings = 50;
 
 /**
  * Between which limits a rate lies, at any time and as often as looked at: a confidence sequence. Its lower end is
- * the largest limit that would fail on these counts, its upper end the smallest that would pass, each at `alphaPerEnd`, so it
- * says the same as the test of a rate. Each end is wrong at any time with probability `alphaPerEnd` at most. Wider than
- * Wilson's interval, which is right at one look only.
+ * the largest limit that would fail on these counts, its upper end the smallest that would pass, each at
+ * `alphaPerEnd`, so it says the same as the test of a rate. Each end is wrong at any time with probability
+ * `alphaPerEnd` at most. Wider than Wilson's interval, which is right at one look only.
  *
  * Found by bisection: evidence over a limit falls as the limit rises (its derivative in the limit is negative).
  *

@@ -12,8 +12,8 @@ export interface RequestsNeeded {
 }
 
 /**
- * How many more requests a verdict takes if the rate stays as it was so far (none, before the first request): a forecast, not
- * a promise. Chance makes it come sooner or later, the more so the closer the rate is to the limit.
+ * How many more requests a verdict takes if the rate stays as it was so far (none, before the first request): a
+ * forecast, not a promise. Chance makes it come sooner or later, the more so the closer the rate is to the limit.
  *
  * In a stream the logarithm of the evidence is convex along that way, so it stays above what is needed once it is.
  *

@@ -1,7 +1,10 @@
 /** What can be said under a limit: it holds, it does not, or nothing yet. */
 export type Verdict = "pass" | "fail" | "inconclusive";
 
-/** Of several criteria: any fail is a fail, else any inconclusive is inconclusive. Nothing judged is inconclusive, never a pass. */
+/**
+ * Of several criteria: any fail is a fail, else any inconclusive is inconclusive. Nothing judged is inconclusive,
+ * never a pass.
+ */
 export function combineVerdicts(verdicts: readonly Verdict[]): Verdict {
   if (verdicts.includes("fail")) return "fail";
   return verdicts.length === 0 || verdicts.includes("inconclusive") ? "inconclusive" : "pass";

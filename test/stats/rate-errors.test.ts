@@ -60,6 +60,7 @@ describe("with the rate exactly at the limit, watched at every request", () => {
   test.each<[number, number, number, Verdict]>([
     [0.01, 1000, 10, "fail"],
     [0.01, 1000, 11, "pass"],
+    [0.1, 2000, 201, "pass"],
     [0.1, 400, 40, "fail"],
     [0.1, 400, 41, "pass"],
     [0.5, 200, 100, "fail"],
