@@ -17,9 +17,9 @@ export function requirePython(...modules: string[]): boolean {
 }
 
 /** Runs a Python script and returns its stdout. */
-export async function runPython(args: string[]): Promise<string> {
+export async function runPython(args: string[], { timeoutMs = 120_000 } = {}): Promise<string> {
   const { stdout } = await promisify(execFile)("python3", args, {
-    timeout: 120_000,
+    timeout: timeoutMs,
     maxBuffer: 64 * 1024 ** 2,
   });
   return stdout;
