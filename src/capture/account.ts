@@ -9,6 +9,10 @@ const rememberedMs = 2 * 3_600_000 + 120_000;
 export interface KeptCounts {
   /** Captures written to the spool, but for those that were found ineligible or damaged since. */
   spooled: number;
+  /** Held in memory until their sequence is whole. */
+  held: number;
+  /** Handed over, and left out there: of a sequence that is not sampled, or of none. */
+  sampledOut: number;
   notEligible: Partial<Record<NotEligibleReason, number>>;
   dropped: Partial<Record<DropReason, number>>;
 }
@@ -46,13 +50,16 @@ export interface Shipment {
 
 /**
  * The account of one epoch, kept by the capture thread. For each minute, at the newest cut,
- * `received = inFlight + sampledOut + notEligible + dropped + lost + spooled`; of the spooled some are catalogued, the
+ * `received = inFlight + sampledOut + notEligible + dropped + lost + spooled + held`; of the spooled some are catalogued, the
  * rest are buffered. What happens after a cut waits for the next.
  */
 export interface Account {
   spooled(deploymentId: number, counts: MinuteCounts): void;
   /** Given up before it reached the spool. */
   dropped(deploymentId: number, counts: MinuteCounts, reason: DropReason): void;
+  sampledOut(deploymentId: number, atMinuteMs: number): void;
+  notEligible(deploymentId: number, atMinuteMs: number, reason: NotEligibleReason): void;
+  held(deploymentId: number, atMinuteMs: number, change: 1 | -1): void;
   /** Takes over a cut. Returns the minutes that it changed. */
   cut(minutes: readonly ServedMinute[]): AccountMinute[];
   /** Puts a minute in as a journal had it, when an epoch is taken up again. */
@@ -125,7 +132,8 @@ export function createAccount(): Account {
 
   function forget(): void {
     for (const [key, entry] of entries) {
-      const open = entry.served.inFlight > 0 || entry.kept.spooled !== entry.catalogued;
+      const open =
+        entry.served.inFlight > 0 || entry.kept.held > 0 || entry.kept.spooled !== entry.catalogued;
       const old = entry.served.minuteMs < newestMs - rememberedMs;
       if (old && !open && !dirty.has(entry) && !running.has(entry)) entries.delete(key);
     }
@@ -150,6 +158,27 @@ export function createAccount(): Account {
         add(totalsOf(deploymentId).dropped, reason, count);
         running.add(entry);
       }
+    },
+
+    sampledOut(deploymentId, minuteMs) {
+      const entry = entryOf(deploymentId, minuteMs);
+      entry.running.sampledOut += 1;
+      totalsOf(deploymentId).sampledOut += 1;
+      running.add(entry);
+    },
+
+    notEligible(deploymentId, minuteMs, reason) {
+      const entry = entryOf(deploymentId, minuteMs);
+      add(entry.running.notEligible, reason, 1);
+      add(totalsOf(deploymentId).notEligible, reason, 1);
+      running.add(entry);
+    },
+
+    held(deploymentId, minuteMs, change) {
+      const entry = entryOf(deploymentId, minuteMs);
+      entry.running.held += change;
+      totalsOf(deploymentId).held += change;
+      running.add(entry);
     },
 
     cut(minutes) {
@@ -225,11 +254,14 @@ export function createAccount(): Account {
 }
 
 function noCounts(): KeptCounts {
-  return { spooled: 0, notEligible: {}, dropped: {} };
+  return { spooled: 0, held: 0, sampledOut: 0, notEligible: {}, dropped: {} };
 }
 
 function copyOf(kept: KeptCounts): KeptCounts {
-  return { spooled: kept.spooled, notEligible: { ...kept.notEligible }, dropped: { ...kept.dropped } };
+  const { spooled, notEligible, dropped } = kept;
+  // A journal of an earlier version knows of no sequences.
+  const { held = 0, sampledOut = 0 } = kept;
+  return { spooled, held, sampledOut, notEligible: { ...notEligible }, dropped: { ...dropped } };
 }
 
 function plainMinute({ served, kept, lost }: AccountMinute): AccountMinute {
@@ -254,8 +286,8 @@ function ledgerMinute({ served, kept, lost }: AccountMinute, catalogued: number)
     minuteMs: served.minuteMs,
     received: served.received,
     inFlight: served.inFlight,
-    sampledOut: served.sampledOut,
-    buffered: kept.spooled - catalogued,
+    sampledOut: served.sampledOut + kept.sampledOut,
+    buffered: kept.spooled + kept.held - catalogued,
     lost,
     notEligible: { ...kept.notEligible },
     dropped,

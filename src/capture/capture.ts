@@ -1,3 +1,5 @@
+import type { SequencePlace } from "./record.js";
+
 /** How a request reached its model. Captures keep raw bytes and content headers, so another transport can be added. */
 export type Transport = "http";
 
@@ -33,6 +35,8 @@ export interface Capture {
   sample: Sample;
   /** Of a targeted capture, the rule that added it; else empty. */
   rule: string;
+  /** Where in a sequence it stands; null: in none. A sequence lies whole in one segment. */
+  sequencePlace: SequencePlace | null;
   tags: Readonly<Record<string, string>>;
   /** What was redacted before it was written: `input:NAME`, `output:NAME`, `parameter:NAME`, `json:PATH`, … */
   redacted: readonly string[];
@@ -45,6 +49,7 @@ export const notEligibleReasons = [
   "parse",
   "shared_memory",
   "sequence",
+  "sequence_incomplete",
   "framing",
   "content_coding",
 ] as const;

@@ -3,9 +3,21 @@ import type { Redactor } from "../redaction/redactor.js";
 import type { Account } from "./account.js";
 import type { DropReason } from "./capture.js";
 import { readCut, type ServedCut } from "./cut.js";
-import { deploymentOf, encodeRecord, readRecord, receivedAtOf, stampRecord } from "./record.js";
+import {
+  deploymentOf,
+  encodeRecord,
+  isLeftOut,
+  type RecordMarks,
+  readRecord,
+  receivedAtOf,
+  type SeenExchange,
+  type StoredRecord,
+  stampRecord,
+} from "./record.js";
 import type { DeploymentRedactor } from "./redactors.js";
 import { type RingConsumer, recordKind } from "./ring.js";
+import { createSequenceHold, type HeldStep, sequenceIsSampled } from "./sequence-hold.js";
+import { sequenceStepOf } from "./sequence-step.js";
 import type { Spool, SpoolBatch } from "./spool.js";
 import { dayNumberOf } from "./spool-file.js";
 
@@ -25,6 +37,12 @@ interface Batch {
 export interface Drain {
   /** Moves a stretch of what lies in the ring to the spool. False: the ring was left empty. */
   run(): boolean;
+  /** Nothing was taken since the newest cut. */
+  readonly clean: boolean;
+  /** Gives up sequences that were idle for too long. True: it did. */
+  sweepSequences(): boolean;
+  /** Gives up every sequence that is not whole, and from now on each at its start. */
+  endSequences(): void;
 }
 
 /**
@@ -41,11 +59,28 @@ export function createDrain(deps: {
   /** Whether the quota allows that many more bytes. */
   hasRoom: (bytes: number) => boolean;
   redactorOf: (deploymentId: number) => DeploymentRedactor;
+  /** Share of the sequences of a deployment that is captured; null: none is, they are not looked for. */
+  sequenceRateOf: (deploymentId: number) => number | null;
+  /** Most bytes of a body once its content coding is removed. */
+  bodyBytesMax: number;
+  /** Monotonic milliseconds. */
+  clock: () => number;
   /** Told why an exchange could not be redacted. */
   onRedactionError: (error: unknown) => void;
   onSpoolError: (error: unknown) => void;
 }): Drain {
   const { ring, spool, account, nextCut, onCut, hasRoom, onSpoolError, redactorOf, onRedactionError } = deps;
+  const { sequenceRateOf, bodyBytesMax, clock } = deps;
+  let clean = true;
+  const hold = createSequenceHold<Unwritten>({
+    clock,
+    sinks: {
+      whole: appendSequence,
+      held: (deploymentId, atMs, change) => account.held(deploymentId, minuteOf(atMs), change),
+      incomplete: (deploymentId, atMs) =>
+        account.notEligible(deploymentId, minuteOf(atMs), "sequence_incomplete"),
+    },
+  });
 
   function append(batch: SpoolBatch): void {
     const { deploymentId, minutes, bytes } = batch;
@@ -85,7 +120,47 @@ export function createDrain(deps: {
     append({ deploymentId, atMs, minutes, bytes });
   }
 
+  /** Deals with a record that is a step of a sequence. False: it is of none. */
+  function takeStep(at: number, size: number, sampleRate: number, redactor: DeploymentRedactor): boolean {
+    // Out of the shared memory first: parsing needs bytes that nothing else can reach.
+    const record = readRecord(Buffer.from(ring.data.subarray(at, at + size)), 0);
+    const { deploymentId, receivedAtMs: atMs } = record;
+    const step = sequenceStepOf(record, bodyBytesMax);
+    if (step === null) return false;
+    if (!sequenceIsSampled(deploymentId, step.id, sampleRate)) {
+      account.sampledOut(deploymentId, minuteOf(atMs));
+      return true;
+    }
+    try {
+      if (redactor === "unknown") throw new Error("what to redact of this deployment is not known");
+      const payload = redactor === null ? plain(record) : redacted(record, redactor);
+      hold.offer(deploymentId, step, { payload, bytes: size, atMs, gaps: record.gaps ?? Number.NaN });
+    } catch (error) {
+      account.dropped(deploymentId, new Map([[minuteOf(atMs), 1]]), "redaction");
+      hold.gap(deploymentId);
+      onRedactionError(error);
+    }
+    return true;
+  }
+
+  /** Writes a whole sequence at once, so that it lies in one file, and by that in one segment. */
+  function appendSequence(deploymentId: number, steps: readonly HeldStep<Unwritten>[]): void {
+    const minutes = new Map<number, number>();
+    const records = steps.map(({ payload: { seen, marks }, atMs, place }) => {
+      minutes.set(minuteOf(atMs), (minutes.get(minuteOf(atMs)) ?? 0) + 1);
+      const record = encodeRecord({ ...seen, sample: "base", rule: "" }, { ...marks, sequencePlace: place });
+      stampRecord(record, 0, record.length, nextCut());
+      return record;
+    });
+    append({ deploymentId, atMs: steps[0]!.atMs, minutes, bytes: Buffer.concat(records) });
+  }
   return {
+    get clean() {
+      return clean;
+    },
+    sweepSequences: hold.sweep,
+    endSequences: hold.end,
+
     run() {
       let batch: Batch | null = null;
       let bytes = 0;
@@ -97,16 +172,28 @@ export function createDrain(deps: {
         if (record.kind === recordKind.cut) {
           if (batch) flush(batch);
           batch = null;
+          clean = true;
           onCut(readCut(ring.data, at));
           continue;
         }
         const deploymentId = deploymentOf(ring.data, at);
         const redactor = redactorOf(deploymentId);
-        if (redactor !== null) {
+        clean = false;
+        const sampled = sequenceRateOf(deploymentId);
+        const leftOut = isLeftOut(ring.data, at);
+        if (redactor !== null || sampled !== null || leftOut) {
           if (batch) flush(batch);
           batch = null;
-          appendRedacted(at, size, redactor);
-          continue;
+          const inSequence = sampled !== null && takeStep(at, size, sampled, redactor);
+          if (inSequence) continue;
+          if (leftOut) {
+            account.sampledOut(deploymentId, minuteOf(receivedAtOf(ring.data, at)));
+            continue;
+          }
+          if (redactor !== null) {
+            appendRedacted(at, size, redactor);
+            continue;
+          }
         }
         stampRecord(ring.data, at, size, nextCut());
         const atMs = receivedAtOf(ring.data, at);
@@ -131,27 +218,47 @@ export function createDrain(deps: {
   };
 }
 
+/** An exchange that is still to be made a record. */
+export interface Unwritten {
+  seen: SeenExchange;
+  marks: RecordMarks;
+}
+
 /** @throws what the redactor throws */
 function redactedRecord(data: Buffer, redactor: Redactor): Buffer {
   // Out of the shared memory first: parsing needs bytes that nothing else can reach.
-  const record = readRecord(Buffer.from(data), 0);
+  const { seen, marks } = redacted(readRecord(Buffer.from(data), 0), redactor);
+  return encodeRecord(seen, marks);
+}
+
+function plain(record: StoredRecord): Unwritten {
+  const { requestBody, responseBody } = record;
+  return {
+    seen: { ...record, requestChunks: [requestBody], responseChunks: [responseBody] },
+    marks: { redacted: [], subject: null, sequencePlace: null },
+  };
+}
+
+/** @throws what the redactor throws */
+function redacted(record: StoredRecord, redactor: Redactor): Unwritten {
   const { path, status, requestHeaders, requestBody, responseHeaders, responseBody } = record;
-  const redacted = redactor.exchange({
+  const { request, response, ...rest } = redactor.exchange({
     path,
     status,
     request: { headers: requestHeaders, body: requestBody },
     response: { headers: responseHeaders, body: responseBody },
   });
-  const { request, response } = redacted;
-  const seen = {
-    ...record,
-    path: redacted.path,
-    requestHeaders: request.headers,
-    requestChunks: [request.body],
-    requestBytes: request.body.length,
-    responseHeaders: response.headers,
-    responseChunks: [response.body],
-    responseBytes: response.body.length,
+  return {
+    seen: {
+      ...record,
+      path: rest.path,
+      requestHeaders: request.headers,
+      requestChunks: [request.body],
+      requestBytes: request.body.length,
+      responseHeaders: response.headers,
+      responseChunks: [response.body],
+      responseBytes: response.body.length,
+    },
+    marks: { redacted: rest.redacted, subject: rest.subject, sequencePlace: null },
   };
-  return encodeRecord(seen, { redacted: redacted.redacted, subject: redacted.subject });
 }

@@ -34,6 +34,8 @@ export interface Epoch extends EpochIdentity {
   readonly cut: number;
   /** Takes over a cut, and journals it. */
   takeCut(cut: ServedCut): void;
+  /** The newest cut again, with what the capture side has settled since: it must have taken nothing new in between. */
+  takeCutAgain(): void;
   /** The epoch has ended in order, and everything is accounted for. */
   end(): Promise<void>;
   /** Brings the newest cut onto the disk, before anything is shipped under it. */
@@ -112,6 +114,11 @@ export function openEpoch(deps: {
       newest.sequence = served.sequence;
       for (const [deploymentId, count] of served.received) received.set(deploymentId, count);
       append({ received: served.received, minutes: account.cut(served.minutes) });
+    },
+
+    takeCutAgain() {
+      newest.cut += 1;
+      append({ received: [], minutes: account.cut([]) });
     },
 
     async end() {

@@ -24,7 +24,13 @@ export type Examined = { capture: Capture } | { notEligible: NotEligibleReason }
 export function examine(record: StoredRecord, bytesMax: number): Examined {
   const call = callOf(record.path);
   const headers = fromPairs(record.requestHeaders);
-  const notEligible = ineligibility(call, record.requestBody, headers, bytesMax);
+  const notEligible = ineligibility(
+    call,
+    record.requestBody,
+    headers,
+    bytesMax,
+    record.sequencePlace !== null,
+  );
   if (notEligible !== null) return { notEligible };
   const responseHeaders = fromPairs(record.responseHeaders);
   const { requestHeaders, tags } = split(headers);
@@ -44,8 +50,9 @@ export function examine(record: StoredRecord, bytesMax: number): Examined {
       responseBody: record.responseBody,
       primaryMs: record.primaryMs,
       primaryVersion: versionOf(call, record.responseBody, responseHeaders, bytesMax),
-      sample: record.sample,
+      sample: record.sample === "base" ? "base" : "targeted",
       rule: record.rule,
+      sequencePlace: record.sequencePlace,
       tags,
       redacted: record.redacted,
       subject: record.subject,
@@ -58,6 +65,7 @@ function ineligibility(
   received: Uint8Array,
   headers: Readonly<Record<string, string>>,
   bytesMax: number,
+  inSequence: boolean,
 ): NotEligibleReason | null {
   let body: Uint8Array;
   let headerLength: number | null;
@@ -74,7 +82,7 @@ function ineligibility(
   try {
     const request = decodeCall(call, body, headerLength);
     if (usesSharedMemory(request)) return "shared_memory";
-    if (sequenceId(request) !== null) return "sequence";
+    if (!inSequence && sequenceId(request) !== null) return "sequence";
     return null;
   } catch {
     return "parse";

@@ -27,7 +27,18 @@ const offset = {
 
 /** The checksum covers all that follows it. */
 const checkedFrom = offset.deploymentId;
-const samples = ["base", "targeted"] as const satisfies readonly Sample[];
+/** `left_out`: outside the sample, and handed over all the same, for it may be of a sequence, which falls as a whole. */
+const samples = ["base", "targeted", "left_out"] as const satisfies readonly SeenSample[];
+
+export type SeenSample = Sample | "left_out";
+
+/** Where in a captured sequence a request stands. */
+export interface SequencePlace {
+  /** Of the sequence: a UUID of ours, since a client uses its own ids again. */
+  key: string;
+  /** From 0. */
+  position: number;
+}
 
 /** An exchange that has ended, as the serving thread saw it. */
 export interface SeenExchange {
@@ -36,9 +47,14 @@ export interface SeenExchange {
   receivedAtMs: number;
   primaryMs: number;
   status: number;
-  sample: Sample;
+  sample: SeenSample;
   /** Of a targeted exchange, the rule that added it; else empty. */
   rule: string;
+  /**
+   * Requests of the deployment that were not handed over before this one, since the epoch began; null where its
+   * sequences are not captured.
+   */
+  gaps: number | null;
   method: string;
   path: string;
   /** Names and values in turn. Neither can hold a line break: HTTP parsers refuse it. */
@@ -67,6 +83,8 @@ export interface RecordMarks {
   redacted: readonly string[];
   /** Keyed hash of whose request it is; null: it is not known. */
   subject: string | null;
+  /** null: of no sequence that is captured. */
+  sequencePlace: SequencePlace | null;
 }
 
 /** An exchange as a record of its own, to be stamped. */
@@ -86,7 +104,7 @@ export function encodeRecord(seen: SeenExchange, marks: RecordMarks): Buffer {
 }
 
 function textOf(seen: SeenExchange): string {
-  return `${seen.method}\n${seen.path}\n${seen.rule}\r${seen.requestHeaders.join("\n")}\r${seen.responseHeaders.join("\n")}`;
+  return `${seen.method}\n${seen.path}\n${seen.rule}${seen.gaps === null ? "" : `\n${seen.gaps}`}\r${seen.requestHeaders.join("\n")}\r${seen.responseHeaders.join("\n")}`;
 }
 
 function writeFields(data: Buffer, at: number, seen: SeenExchange, text: string): void {
@@ -124,6 +142,11 @@ export function deploymentOf(data: Buffer, at: number): number {
   return data.readInt32LE(at + offset.deploymentId);
 }
 
+/** Whether the coin left it out. */
+export function isLeftOut(data: Buffer, at: number): boolean {
+  return data.readUInt16LE(at + offset.sample) === samples.indexOf("left_out");
+}
+
 export function receivedAtOf(data: Buffer, at: number): number {
   return data.readDoubleLE(at + offset.receivedAtMs);
 }
@@ -157,7 +180,7 @@ export function readRecord(data: Buffer, at: number): StoredRecord {
   const [line = "", request = "", response = "", marks = ""] = data
     .toString("latin1", textAt, requestAt)
     .split("\r");
-  const [method = "", path = "", rule = ""] = line.split("\n");
+  const [method = "", path = "", rule = "", gaps] = line.split("\n");
   return {
     id: formatId(data.subarray(at + offset.id, at + offset.payload)),
     cut: data.readDoubleLE(at + offset.cut),
@@ -168,6 +191,7 @@ export function readRecord(data: Buffer, at: number): StoredRecord {
     status: data.readUInt16LE(at + offset.status),
     sample: samples[data.readUInt16LE(at + offset.sample)] ?? "targeted",
     rule,
+    gaps: gaps === undefined ? null : Number(gaps),
     method,
     path,
     requestHeaders: request === "" ? [] : request.split("\n"),
@@ -181,7 +205,9 @@ export function readRecord(data: Buffer, at: number): StoredRecord {
 }
 
 function marksOf(text: string): RecordMarks {
-  return text === "" ? { redacted: [], subject: null } : (JSON.parse(text) as RecordMarks);
+  return text === ""
+    ? { redacted: [], subject: null, sequencePlace: null }
+    : (JSON.parse(text) as RecordMarks);
 }
 
 function formatId(bytes: Buffer): string {

@@ -51,6 +51,8 @@ export function writeSegment(
       { name: "primary_version", type: "STRING", data: column((c) => c.primaryVersion) },
       { name: "sample", type: "STRING", data: column((c) => c.sample) },
       { name: "rule", type: "STRING", data: column((c) => c.rule) },
+      { name: "sequence_key", type: "STRING", data: column((c) => c.sequencePlace?.key ?? "") },
+      { name: "sequence_position", type: "INT32", data: column((c) => c.sequencePlace?.position ?? 0) },
       { name: "tags", type: "STRING", data: json((c) => c.tags) },
       { name: "redacted", type: "STRING", data: json((c) => c.redacted) },
       { name: "subject", type: "STRING", data: column((c) => c.subject ?? "") },
@@ -86,6 +88,9 @@ interface Row {
   sample: Sample;
   /** Not in segments written before there were rules. */
   rule?: string;
+  /** Empty: of no sequence. */
+  sequence_key?: string;
+  sequence_position?: number;
   tags: string;
   // From here on: not in segments of version 1.
   redacted?: string;
@@ -120,6 +125,7 @@ export async function readSegment(bytes: Uint8Array): Promise<StoredCapture[]> {
     primaryVersion: row.primary_version,
     sample: row.sample,
     rule: row.rule ?? "",
+    sequencePlace: row.sequence_key ? { key: row.sequence_key, position: row.sequence_position ?? 0 } : null,
     tags: JSON.parse(row.tags) as Record<string, string>,
     redacted: JSON.parse(row.redacted ?? "[]") as string[],
     subject: row.subject || null,

@@ -114,7 +114,7 @@ function settleAccount(
     };
     const minute = minutes.get(key) ?? {
       served,
-      kept: { spooled: 0, notEligible: {}, dropped: {} },
+      kept: { spooled: 0, held: 0, sampledOut: 0, notEligible: {}, dropped: {} },
       lost: 0,
     };
     minutes.set(key, minute);
@@ -131,14 +131,17 @@ function settleAccount(
     minute.kept.spooled += 1;
     if (record.sequence < state.sequence && minute.served.inFlight > 0) {
       minute.served.inFlight -= 1;
+    } else if (record.sequence < state.sequence && minute.kept.held > 0) {
+      minute.kept.held -= 1;
     } else {
       minute.served.received += 1;
       received.set(record.deploymentId, (received.get(record.deploymentId) ?? 0) + 1);
     }
   }
   for (const minute of minutes.values()) {
-    minute.lost += minute.served.inFlight;
+    minute.lost += minute.served.inFlight + (minute.kept.held ?? 0);
     minute.served.inFlight = 0;
+    minute.kept.held = 0;
   }
   for (const [deploymentId, count] of reserved) {
     const unaccounted = count - (received.get(deploymentId) ?? 0);

@@ -71,6 +71,8 @@ export function startCaptureSide(deps: {
   clockOffsetMs: () => number;
   catalogue: Catalogue | null;
   blobs: BlobStore;
+  /** Share of a deployment's sequences that is captured; null: none is. */
+  sequenceRateOf: (deploymentId: number) => number | null;
   redactorOf: (deploymentId: number) => DeploymentRedactor;
   onWork: (workIds: bigint[]) => void;
   log: Logger;
@@ -134,6 +136,9 @@ export function startCaptureSide(deps: {
     hasRoom: (bytes) => closedBytes + spool.bytes + bytes <= spoolBytesMax,
     onSpoolError: onDiskError,
     redactorOf: deps.redactorOf,
+    sequenceRateOf: deps.sequenceRateOf,
+    bodyBytesMax: deps.bodyBytesMax,
+    clock,
     onRedactionError: sparingly((error) =>
       log.error({ error: messageOf(error) }, "cannot redact; captures are dropped and counted"),
     ),
@@ -173,6 +178,8 @@ export function startCaptureSide(deps: {
     const now = clock();
     attempt(() => reserver.tick(now), onDiskError);
     const more = drain.run();
+    // Without traffic no cut comes that would tell of it.
+    if (drain.sweepSequences() && drain.clean) live.takeCutAgain();
     keep(live, spool.roll(live.cut, now));
     if (now - beatAtMs >= beatEveryMs) {
       beatAtMs = now;
@@ -203,6 +210,8 @@ export function startCaptureSide(deps: {
       clearTimeout(timer);
       clearImmediate(immediate);
       while (drain.run());
+      drain.endSequences();
+      if (drain.clean) live.takeCutAgain();
       keep(live, spool.roll(live.cut, clock(), true));
       attempt(() => reserver.end(), onDiskError);
       // What no cut covers, a later start settles as after a crash.

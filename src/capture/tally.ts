@@ -31,6 +31,8 @@ export interface DeploymentTally {
   current: MinuteTally | null;
   received: number;
   readonly drops: Map<DropReason, number>;
+  /** Requests that ended without being handed over. */
+  gaps: number;
   readonly passed: PassedBytes | null;
   /** What of `passed` is in a minute already. */
   readonly taken: PassedBytes;
@@ -139,6 +141,7 @@ export function createTally(deps: {
         current: null,
         received: 0,
         drops: new Map(),
+        gaps: 0,
         passed: passed ?? null,
         taken: passed?.slice() ?? new Float64Array(2),
       };
@@ -172,7 +175,9 @@ export function createTally(deps: {
 
     dropped(minute, reason) {
       minute.dropped[reason] = (minute.dropped[reason] ?? 0) + 1;
-      const { drops } = deployments.get(minute.deploymentId)!;
+      const deployment = deployments.get(minute.deploymentId)!;
+      deployment.gaps += 1;
+      const { drops } = deployment;
       drops.set(reason, (drops.get(reason) ?? 0) + 1);
       end(minute);
     },

@@ -24,6 +24,7 @@ const store = databaseUrl === undefined ? null : createStore(databaseUrl, { pool
 const queues = databaseUrl === undefined ? null : createQueues({ redisUrl, databaseUrl, log });
 
 const redactors = createRedactors({ key: config.redactionKey, bytesMax: config.bodyBytesMax });
+let sequenceRates = new Map<number, number | null>();
 // The ring may hold captures already, after a restart of this thread: they are drained once it is known how.
 const watch = await watchDeployments({
   registry: store?.registry ?? null,
@@ -31,6 +32,12 @@ const watch = await watchDeployments({
   onChange: (deployments) => {
     // Before the serving thread is told: what it captures then is drained by rules that are known here.
     redactors.tell(deployments);
+    sequenceRates = new Map(
+      deployments.deployments.map(({ id, sampleRate, capture }) => [
+        id,
+        capture.sequences ? sampleRate : null,
+      ]),
+    );
     tell({ kind: "deployments", config: deployments });
   },
   log,
@@ -48,6 +55,7 @@ const side = startCaptureSide({
   catalogue: store?.catalogue ?? null,
   blobs: await createBlobStore(config),
   redactorOf: redactors.of,
+  sequenceRateOf: (deploymentId) => sequenceRates.get(deploymentId) ?? null,
   onWork: (workIds) => {
     queues
       ?.addReplay(workIds)

@@ -13,6 +13,8 @@ export interface DeploymentRoute {
   readonly captureEnabled: boolean;
   /** null: none, and nothing is spent on them. */
   readonly targets: readonly TargetRule[] | null;
+  /** Whether its sequences are captured: then the capture side, which reads requests, must see every one. */
+  readonly sequences: boolean;
   /** Names, lower case; null: none beside those of every deployment. */
   readonly tags: ReadonlySet<string> | null;
   readonly stats: RouteStats;
@@ -50,6 +52,7 @@ export function buildRoutes(deps: {
       sampleRate,
       captureEnabled: captureEnabled && config.captureEnabled,
       targets: capture.targets.length === 0 ? null : capture.targets,
+      sequences: capture.sequences,
       tags: ownTags([...capture.tags, ...subjectHeader(redaction)]),
       stats,
       account: deployment && { tally, deployment },

@@ -1,6 +1,6 @@
 import type { DropReason } from "../capture/capture.js";
 import type { TargetRule } from "../capture/settings.js";
-import type { MinuteTally, Tally } from "../capture/tally.js";
+import type { DeploymentTally, MinuteTally, Tally } from "../capture/tally.js";
 import type { DeploymentRoute } from "./routes.js";
 import { matchingRule, rulesStillOpen } from "./targets.js";
 
@@ -44,7 +44,9 @@ export function sight(
   }
   // The one coin: it alone decides the base sample. Rules are looked at only where it says no.
   const base = random() < route.sampleRate;
-  const rules = base || route.targets === null ? null : rulesStillOpen(route.targets, exchange.rawHeaders);
+  let rules = base || route.targets === null ? null : rulesStillOpen(route.targets, exchange.rawHeaders);
+  // Which sequence a request is of is for the capture side to read, and with it whether it is sampled.
+  if (!base && rules === null && route.sequences) rules = noRules;
   if (!base && rules === null) {
     tally.sampledOut(minute);
     return null;
@@ -58,10 +60,13 @@ export function sight(
     sequence,
     receivedAtMs,
     tags: route.tags,
+    sequencesOf: route.sequences ? deployment : null,
     rules,
     random,
   });
 }
+
+const noRules: readonly TargetRule[] = [];
 
 /** What is known of a request when it is sighted. `rawHeaders`: names and values in turn, as the client sent them. */
 export interface SightedHead {
@@ -82,6 +87,8 @@ function openSighting(known: {
   receivedAtMs: number;
   /** Names of request headers to be recorded beside the allow list; null: none. */
   tags: ReadonlySet<string> | null;
+  /** Where the capture side must see every request: what counts those that it does not. */
+  sequencesOf: DeploymentTally | null;
   /** Of an exchange outside the base sample, the rules that may still want it; null: it is in the base sample. */
   rules: readonly TargetRule[] | null;
   random: () => number;
@@ -122,8 +129,13 @@ function openSighting(known: {
     // A primary that failed is an error to the client, and to a rule; who left early got no status.
     const failed = reason === "primary_failed";
     const ending = { status: failed ? 502 : 0, tookMs: performance.now() - openedMs };
-    if (matchingRule(rules, ending, known.random) === null) tally.sampledOut(minute);
+    if (matchingRule(rules, ending, known.random) === null) leaveOut();
     else tally.dropped(minute, reason);
+  }
+
+  function leaveOut(): void {
+    if (known.sequencesOf !== null) known.sequencesOf.gaps += 1;
+    tally.sampledOut(minute);
   }
 
   /** Its bodies cannot be kept. Outside the base sample it is a loss only if a rule turns out to want it. */
@@ -175,13 +187,13 @@ function openSighting(known: {
       let rule = "";
       if (rules !== null) {
         const matched = matchingRule(rules, { status, tookMs: primaryMs }, known.random);
-        if (matched === null || missed !== null) {
+        if (missed !== null || (matched === null && known.sequencesOf === null)) {
           end();
-          if (matched === null) tally.sampledOut(minute);
-          else tally.dropped(minute, missed!);
+          if (matched !== null) tally.dropped(minute, missed!);
+          else leaveOut();
           return;
         }
-        rule = matched.name;
+        rule = matched?.name ?? "";
       }
       tally.handOver(minute, {
         deploymentId,
@@ -189,8 +201,9 @@ function openSighting(known: {
         receivedAtMs,
         primaryMs,
         status,
-        sample: rules === null ? "base" : "targeted",
+        sample: rules === null ? "base" : rule === "" ? "left_out" : "targeted",
         rule,
+        gaps: known.sequencesOf?.gaps ?? null,
         method,
         path,
         requestHeaders,

@@ -20,7 +20,7 @@ export function controlTurn(captureId: string, share: number): "none" | "before"
 
 /** The control of a work, and the share of its captures that are replayed to it. */
 export interface Control {
-  /** `none` for targeted captures, which would bias it, and where the primary gave no answer to compare with. */
+  /** `none` for targeted captures, which would bias it, for steps of a sequence, and where the primary gave no answer to compare with. */
   turnOf(capture: Capture, primary: Observation): "none" | "before" | "after";
   /** null: nothing was asked of it. @throws the signal's reason */
   observe(request: UpstreamRequest): Promise<Observation | null>;
@@ -39,8 +39,10 @@ export function createControl(options: {
   const { send, share, stop, log } = options;
   let failuresLeft = failuresMax;
   return {
-    turnOf({ id, sample }, primary) {
+    turnOf({ id, sample, sequencePlace }, primary) {
       if (send === null || failuresLeft === 0 || sample !== "base" || !primary.ok) return "none";
+      // Its state would be that of the steps that happened to be drawn.
+      if (sequencePlace !== null) return "none";
       return controlTurn(id, share);
     },
     async observe(request) {

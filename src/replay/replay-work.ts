@@ -17,11 +17,12 @@ import type { Observation } from "../upstream/observation.js";
 import { type Control, createControl } from "./control.js";
 import type { Hosts } from "./hosts.js";
 import { type HeldWork, holdWork } from "./lease.js";
-import { notReplayed, outcomeOf } from "./outcome.js";
+import { type NotReplayedReason, notReplayed, outcomeOf } from "./outcome.js";
 import { recordedObservation, requestOf } from "./recorded.js";
 import { judgeRedacted, redactedObservation } from "./redacted.js";
 import { rejudge } from "./rejudge.js";
 import { segmentRows } from "./segment-rows.js";
+import { followSequences, type SequenceProgress } from "./sequences.js";
 import type { Turns } from "./turns.js";
 
 export interface ReplayDeps {
@@ -146,12 +147,24 @@ async function replayAll(
     });
     const sides: Sides = { candidate: sendTo(endpoint), control, collected };
     const rows: OutcomeRow[] = [];
+    const progress = followSequences();
     for (const capture of captures) {
-      const left = isInputRedacted(capture.redacted) && !work.redaction.replayRedacted;
-      rows.push(left ? notReplayed(capture, "redacted") : await replayCapture(capture, sides, policy));
+      const why = whyNotReplayed(capture, work, progress);
+      const row = why ? notReplayed(capture, why) : await replayCapture(capture, sides, policy);
+      if (row.candidateMs !== null) progress.answered(capture);
+      rows.push(row);
     }
     return rows;
   });
+}
+
+function whyNotReplayed(
+  capture: Capture,
+  { redaction }: Pick<LeasedWork, "redaction">,
+  progress: SequenceProgress,
+): NotReplayedReason | null {
+  if (isInputRedacted(capture.redacted) && !redaction.replayRedacted) return "redacted";
+  return progress.mayReplay(capture) ? null : "sequence_broken";
 }
 
 interface Sides {

@@ -128,6 +128,9 @@ export function createHistory(folder: string, blobsFolder: string) {
     onCut: live.takeCut,
     hasRoom: () => true,
     redactorOf: () => null,
+    sequenceRateOf: () => null,
+    bodyBytesMax: 1_000_000,
+    clock: () => 0,
     onRedactionError: () => {},
     onSpoolError: raise,
   });
@@ -162,6 +165,7 @@ export function createHistory(folder: string, blobsFolder: string) {
           status: 200,
           sample: "base",
           rule: "",
+          gaps: null,
           method: "POST",
           path: "/v2/models/m/infer",
           requestHeaders: [],

@@ -29,7 +29,7 @@ const record = (cut: number, more: Partial<JournalRecord> = {}): JournalRecord =
         requestBytes: 0,
         responseBytes: 0,
       },
-      kept: { spooled: 10 * cut, notEligible: {}, dropped: {} },
+      kept: { spooled: 10 * cut, held: 0, sampledOut: 0, notEligible: {}, dropped: {} },
       lost: 0,
     },
   ],

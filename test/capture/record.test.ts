@@ -26,6 +26,7 @@ const exchange = fc
     status: fc.integer({ min: 100, max: 599 }),
     sample: fc.constantFrom("base" as const, "targeted" as const),
     rule: fc.constantFrom("", "all-errors"),
+    gaps: fc.option(fc.nat()),
     method: fc.constant("POST"),
     path: latin1.map((text) => `/${text}`),
     requestHeaders: headers,
@@ -52,7 +53,7 @@ test("an exchange is read as it was written, and no changed byte goes unnoticed"
 
       const { requestChunks, responseChunks, ...rest } = seen;
       const { id, requestBody, responseBody, ...read } = readRecord(data, 0);
-      expect(read).toEqual({ ...rest, cut: 42, redacted: [], subject: null });
+      expect(read).toEqual({ ...rest, cut: 42, redacted: [], subject: null, sequencePlace: null });
       expect(timeOfId(id)).toBe(seen.receivedAtMs);
       expect(requestBody.equals(Buffer.concat(requestChunks))).toBe(true);
       expect(responseBody.equals(Buffer.concat(responseChunks))).toBe(true);
@@ -69,6 +70,7 @@ test("a record that was redacted carries what was, whatever the names are", () =
   const marks = {
     redacted: ["input:né à Łódź\n\r🧮", "header:x"],
     subject: "0123456789abcdef0123456789abcdef",
+    sequencePlace: { key: "01a20549-435c-7418-ab6f-fee58c2dd8c6", position: 3 },
   };
   fc.assert(
     fc.property(exchange, (seen) => {

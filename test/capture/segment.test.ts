@@ -25,6 +25,7 @@ const captureArbitrary: fc.Arbitrary<Capture> = fc.record({
   primaryVersion: text,
   sample: fc.constantFrom("base" as const, "targeted" as const),
   rule: fc.constantFrom("", "all-errors"),
+  sequencePlace: fc.option(fc.record({ key: fc.uuid(), position: fc.nat(1_000) })),
   tags: headers,
   redacted: fc.array(text, { maxLength: 3 }),
   subject: fc.constantFrom(null, "0123456789abcdef0123456789abcdef"),

@@ -89,6 +89,7 @@ function capturesOf(count: number): Capture[] {
       primaryVersion: "1",
       sample: "base",
       rule: "",
+      sequencePlace: null,
       tags: {},
       redacted: [],
       subject: null,

@@ -59,6 +59,7 @@ export function capture(x: number, over: Partial<Capture> = {}): Capture {
     primaryVersion: "1",
     sample: "base",
     rule: "",
+    sequencePlace: null,
     tags: {},
     redacted: [],
     subject: null,

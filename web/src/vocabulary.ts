@@ -56,6 +56,7 @@ export const notEligibleMeanings: Record<NotEligibleReason, string> = {
   parse: "not a valid inference request",
   shared_memory: "its tensors lie in shared memory",
   sequence: "part of a stateful sequence",
+  sequence_incomplete: "part of a sequence that was not seen whole",
   framing: "its binary framing does not add up",
   content_coding: "a content coding that is not read",
 };
