@@ -1,33 +1,39 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { Readable } from "node:stream";
-import { type Dispatcher, errors } from "undici";
 import { messageOf } from "../errors.js";
 import { type PassedHeaders, passRequestHeaders, passResponseHeaders } from "./headers.js";
 import { countDuration } from "./histogram.js";
 import { wholeBodyBytesMax } from "./limits.js";
 import type { Primary } from "./primaries.js";
 import { answerError } from "./replies.js";
+import type { ResponseHead } from "./response-head.js";
 import type { Sighting } from "./sighting.js";
 import type { RouteStats } from "./stats.js";
+import { type UpstreamHandler, type UpstreamRequest, UpstreamTimeout } from "./upstream-connection.js";
+import type { UpstreamCall } from "./upstream-pool.js";
+
+/** An answer up to this size goes out as text together with its head, which Node writes in one piece. */
+const textBytesMax = 16 * 1024;
 
 /**
  * One request on its way to the primary and its answer on the way back, byte for byte, with backpressure both ways.
  * Nothing is tried twice. A client that goes away takes the primary's request with it.
  *
- * undici's older handler interface is used on purpose: it alone hands over raw headers without parsing them. A class,
- * since its methods are shared and one is made for every request.
+ * A class, since its methods are shared and one is made for every request.
  */
-export class Exchange implements Dispatcher.DispatchHandler {
+export class Exchange implements UpstreamHandler {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #sighting: Sighting | null;
   readonly #stats: RouteStats;
   readonly #receivedMs = performance.now();
-  #abort: ((error?: Error) => void) | null = null;
+  #call: UpstreamCall | null = null;
+  #streams = false;
   #sentMs = 0;
   #primaryMs = 0;
   #primary: "pending" | "answering" | "answered" | "failed" = "pending";
-  #upload: Readable | null = null;
+  /** Of the answer's body; null: not known beforehand. */
+  #answerBytes: number | null = null;
+  #only: Buffer | null = null;
 
   constructor(
     request: IncomingMessage,
@@ -48,69 +54,62 @@ export class Exchange implements Dispatcher.DispatchHandler {
     const passed = passRequestHeaders(request.rawHeaders);
     this.#sighting?.request(passed.recorded, passed.contentLength);
     const { contentLength } = passed;
-    if (contentLength !== null && contentLength > 0 && contentLength <= wholeBodyBytesMax) {
-      this.#receiveWhole(contentLength, (body) => this.#dispatch(primary, target, passed, body));
-    } else if ((contentLength ?? 0) > 0 || request.headers["transfer-encoding"] !== undefined) {
-      this.#upload = this.#receiveAsItComes();
-      this.#dispatch(primary, target, passed, this.#upload);
+    if (contentLength !== null && contentLength > 0) {
+      if (contentLength <= wholeBodyBytesMax) this.#receiveWhole(primary, target, passed, contentLength);
+      else this.#dispatch(primary, target, passed, "stream");
+    } else if (request.headers["transfer-encoding"] !== undefined) {
+      this.#dispatch(primary, target, passed, "chunked");
     } else {
-      this.#dispatch(primary, target, passed, null);
+      this.#dispatch(primary, target, passed, "none");
     }
   }
 
-  #receiveWhole(contentLength: number, then: (body: Buffer) => void): void {
-    const chunks: Buffer[] = [];
+  #receiveWhole(primary: Primary, target: string, passed: PassedHeaders, contentLength: number): void {
+    let whole: Buffer | null = null;
+    let received = 0;
     this.#request.on("data", (chunk: Buffer) => {
-      chunks.push(chunk);
       this.#stats.passed[0]! += chunk.length;
       this.#sighting?.requestChunk(chunk);
+      if (chunk.length === contentLength) {
+        whole = chunk;
+      } else {
+        whole ??= Buffer.allocUnsafe(contentLength);
+        whole.set(chunk, received);
+      }
+      received += chunk.length;
+      if (received === contentLength) this.#dispatch(primary, target, passed, whole);
     });
-    this.#request.once("end", () =>
-      then(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, contentLength)),
-    );
   }
 
-  /** The request is not given to undici itself: it would cut the client off when the primary answers early. */
-  #receiveAsItComes(): Readable {
+  #dispatch(
+    primary: Primary,
+    target: string,
+    { headers }: PassedHeaders,
+    body: UpstreamRequest["body"],
+  ): void {
+    if (this.#response.destroyed) return;
+    this.#streams = body === "stream" || body === "chunked";
+    const method = this.#request.method!;
+    this.#call = primary.pool.dispatch({ method, target: primary.prefix + target, headers, body }, this);
+  }
+
+  onSent(): void {
+    this.#sentMs = performance.now();
+    if (!this.#streams) return;
     const request = this.#request;
-    const upload = new Readable({
-      read: () => void request.resume(),
-      destroy: (error, done) => {
-        // The answer is there before the upload is: what still comes is read and thrown away.
-        request.resume();
-        done(error);
-      },
-    });
     request.on("data", (chunk: Buffer) => {
       this.#stats.passed[0]! += chunk.length;
       this.#sighting?.requestChunk(chunk);
-      if (!upload.destroyed && !upload.push(chunk)) request.pause();
+      if (!this.#call!.write(chunk)) request.pause();
     });
-    request.once("end", () => {
-      if (!upload.destroyed) upload.push(null);
-    });
-    upload.on("error", () => {});
-    return upload;
+    request.once("end", () => this.#call!.end());
   }
 
-  #dispatch(primary: Primary, target: string, { headers }: PassedHeaders, body: Buffer | Readable | null) {
-    if (this.#response.destroyed) return;
-    const method = this.#request.method as Dispatcher.HttpMethod;
-    primary.pool.dispatch({ method, path: primary.prefix + target, headers, body }, this);
+  onDrain(): void {
+    if (this.#streams) this.#request.resume();
   }
 
-  onConnect(abort: (error?: Error) => void): void {
-    if (this.#response.destroyed) {
-      abort();
-      return;
-    }
-    this.#abort = abort;
-    this.#sentMs = performance.now();
-  }
-
-  onHeaders(status: number, rawHeaders: Buffer[], resume: () => void, statusText: string): boolean {
-    // An interim answer; the final one follows.
-    if (status < 200) return true;
+  onHead({ status, statusText, rawHeaders, body }: ResponseHead, more: boolean): void {
     const { headers, recorded, contentLength } = passResponseHeaders(rawHeaders);
     this.#primary = "answering";
     this.#sighting?.response(status, recorded, contentLength);
@@ -118,38 +117,56 @@ export class Exchange implements Dispatcher.DispatchHandler {
     // No header of ours: the answer is the primary's.
     response.sendDate = false;
     response.writeHead(status, statusText, headers);
-    // Else the head would wait for the first event, which may take long.
-    if (contentLength === null && isEventStream(recorded)) response.flushHeaders();
-    response.on("drain", resume);
-    return true;
+    if (body === "length") this.#answerBytes = contentLength;
+    // An event stream may have nothing to say for long; its client is told that it has begun.
+    if (!more) response.flushHeaders();
   }
 
+<<<<<<< HEAD
   onData(chunk: Buffer): boolean {
     this.#stats.passed[1]! += chunk.length;
     this.#sighting?.responseChunk(chunk);
     return this.#response.write(chunk);
+=======
+  onBody(part: Buffer): boolean {
+    // The memory that it lies in is read into again.
+    const kept = Buffer.from(part);
+    this.#stats.passed[1]! += kept.length;
+    this.#sighting?.responseChunk(kept);
+    if (kept.length === this.#answerBytes && kept.length <= textBytesMax) {
+      this.#only = kept;
+      return true;
+    }
+    const response = this.#response;
+    if (response.write(kept)) return true;
+    response.once("drain", () => this.#call!.resume());
+    return false;
+>>>>>>> bddab3f (Own client for the primary: one piece out, one head read strictly, no streams in between)
   }
 
-  onComplete(rawTrailers: string[] | null): void {
+  onEnd(rawTrailers: string[]): void {
     this.#primaryMs = performance.now() - this.#sentMs;
     this.#primary = "answered";
-    if (rawTrailers !== null && rawTrailers.length > 0) this.#response.addTrailers(pairs(rawTrailers));
-    this.#response.end();
+    const response = this.#response;
+    // What is left of an upload is read and thrown away: the client may only then read the answer.
+    if (this.#streams) this.#request.resume();
+    if (rawTrailers.length > 0) response.addTrailers(pairs(rawTrailers));
+    if (this.#only === null) response.end();
+    else response.end(this.#only.toString("latin1"), "latin1");
   }
 
   onError(error: Error): void {
     const response = this.#response;
     if (response.destroyed) return;
     this.#primary = "failed";
-    this.#upload?.destroy();
+    this.#request.resume();
     if (response.headersSent) {
       // Cut off, as the primary cut us off: a tidy end would pass half an answer off as a whole one.
       response.destroy();
       return;
     }
-    const timedOut =
-      error instanceof errors.HeadersTimeoutError || error instanceof errors.ConnectTimeoutError;
-    answerError(response, timedOut ? 504 : 502, `the primary did not answer: ${messageOf(error)}`);
+    const status = error instanceof UpstreamTimeout ? 504 : 502;
+    answerError(response, status, `the primary did not answer: ${messageOf(error)}`);
   }
 
   /** All is over: the answer has gone out, or the client is gone. */
@@ -168,20 +185,13 @@ export class Exchange implements Dispatcher.DispatchHandler {
       this.#sighting?.handOver(this.#primaryMs);
     } else {
       this.#sighting?.drop("client_abort");
-      this.#abort?.(new Error("the client went away"));
-      this.#upload?.destroy();
+      this.#call?.abort();
     }
   }
 }
 
-function isEventStream(recorded: readonly string[]): boolean {
-  return recorded.some((text) => text.startsWith("text/event-stream"));
-}
-
-function pairs(flat: readonly (string | Buffer)[]): [string, string][] {
+function pairs(flat: readonly string[]): [string, string][] {
   const list: [string, string][] = [];
-  for (let index = 0; index + 1 < flat.length; index += 2) {
-    list.push([flat[index]!.toString("latin1"), flat[index + 1]!.toString("latin1")]);
-  }
+  for (let index = 0; index + 1 < flat.length; index += 2) list.push([flat[index]!, flat[index + 1]!]);
   return list;
 }

@@ -53,12 +53,8 @@ export function passRequestHeaders(raw: readonly string[]): PassedHeaders {
   return pass(raw, requestRoles);
 }
 
-/** @param raw as undici hands them over */
-export function passResponseHeaders(raw: readonly Buffer[]): PassedHeaders {
-  return pass(
-    raw.map((text) => text.toString("latin1")),
-    responseRoles,
-  );
+export function passResponseHeaders(raw: readonly string[]): PassedHeaders {
+  return pass(raw, responseRoles);
 }
 
 function pass(raw: readonly string[], roles: ReadonlyMap<string, Role>): PassedHeaders {

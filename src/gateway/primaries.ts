@@ -1,9 +1,9 @@
-import { Pool } from "undici";
 import type { Config } from "../config.js";
+import { createUpstreamPool, type UpstreamPool } from "./upstream-pool.js";
 
 /** Where a request goes: connections to one origin, and what its paths begin with. */
 export interface Primary {
-  readonly pool: Pool;
+  readonly pool: UpstreamPool;
   /** Before `/v2`; empty, or `/something`. */
   readonly prefix: string;
   /** Requests that have no whole answer yet, of this process. */
@@ -27,7 +27,7 @@ export interface Primaries {
 }
 
 interface Origin {
-  pool: Pool;
+  pool: UpstreamPool;
   /** On `clock`: until then it is asked only if there is no other. */
   avoidUntilMs: number;
 }
@@ -49,26 +49,21 @@ export function createPrimaries(deps: {
     const known = origins.get(origin);
     if (known !== undefined) return known;
     const { primaryConnections } = limits;
-    const pool = new Pool(origin, {
+    const pool = createUpstreamPool(origin, {
       // 0: as many as clients have requests, so that the primary sees the concurrency that it would see without us.
-      connections: primaryConnections === 0 ? null : primaryConnections,
-      pipelining: 1,
-      keepAliveTimeout: limits.primaryKeepAliveMs,
-      maxHeaderSize: limits.headBytesMax,
-      headersTimeout: limits.primaryAnswerMs,
-      bodyTimeout: limits.primarySilenceMs,
-      connect: {
-        timeout: limits.primaryConnectMs,
-        // Said here, so that no variable of the environment can turn it off.
-        rejectUnauthorized: true,
-        ...(ca === undefined ? {} : { ca }),
+      connectionsMax: primaryConnections === 0 ? null : primaryConnections,
+      idleMs: limits.primaryKeepAliveMs,
+      headBytesMax: limits.headBytesMax,
+      headersMs: limits.primaryAnswerMs,
+      bodyMs: limits.primarySilenceMs,
+      connectMs: limits.primaryConnectMs,
+      ca,
+      // Only connections that did not come about are told here; what was sent is nobody's to send again.
+      onConnectFailure: () => {
+        made.avoidUntilMs = clock() + limits.primaryAvoidMs;
       },
     });
     const made: Origin = { pool, avoidUntilMs: Number.NEGATIVE_INFINITY };
-    // Only connections that did not come about are told here; what was sent is nobody's to send again.
-    pool.on("connectionError", () => {
-      made.avoidUntilMs = clock() + limits.primaryAvoidMs;
-    });
     origins.set(origin, made);
     return made;
   }
@@ -110,12 +105,12 @@ export function createPrimaries(deps: {
       for (const [origin, { pool }] of origins) {
         if (used.has(origin)) continue;
         origins.delete(origin);
-        pool.close().catch(() => {});
+        pool.close();
       }
     },
 
     async close() {
-      await Promise.all([...origins.values()].map(({ pool }) => pool.destroy()));
+      for (const { pool } of origins.values()) pool.destroy();
     },
   };
 }

@@ -1,0 +1,251 @@
+import type { Socket } from "node:net";
+import type { ResponseHead } from "./response-head.js";
+import { type ResponseEvents, ResponseParser } from "./response-parser.js";
+
+/** A request as it goes to a primary. */
+export interface UpstreamRequest {
+  readonly method: string;
+  /** Path and query. */
+  readonly target: string;
+  /** Names and values in turn, without those of a hop; Content-Length among them, unless the body is chunked. */
+  readonly headers: readonly string[];
+  /** Whole; or, `stream` and `chunked`, as it is written to the call. */
+  readonly body: Buffer | "none" | "stream" | "chunked";
+}
+
+/** Told what becomes of a request: `onHead`, `onBody`s, `onEnd`; or `onError` at any point, and nothing after it. */
+export interface UpstreamHandler {
+  /** The request goes out now; a streamed body may be written. */
+  onSent(): void;
+  /** @param more whether bytes of the body, or its end, follow at once */
+  onHead(head: ResponseHead, more: boolean): void;
+  /**
+   * @param part valid only during the call
+   * @returns false: no more until `resume`
+   */
+  onBody(part: Buffer): boolean;
+  onEnd(rawTrailers: string[]): void;
+  onError(error: Error): void;
+  /** After a `write` that returned false. */
+  onDrain(): void;
+}
+
+/** The primary took too long: to be reached, to answer, or in the middle of its answer. */
+export class UpstreamTimeout extends Error {}
+
+export interface ConnectionLimits {
+  headBytesMax: number;
+  /** From the request's end to the answer's head. */
+  headersMs: number;
+  /** Silence within an answer. */
+  bodyMs: number;
+  connectMs: number;
+}
+
+/** What its pool is told of a connection. */
+export interface ConnectionOwner {
+  onIdle(connection: UpstreamConnection): void;
+  /** It cannot be used any more. `connected`: whether it ever came about. */
+  onGone(connection: UpstreamConnection, connected: boolean): void;
+}
+
+/** One connection to a primary: one request at a time, and nothing is ever sent twice. */
+export class UpstreamConnection implements ResponseEvents {
+  readonly #socket: Socket;
+  readonly #parser: ResponseParser;
+  readonly #limits: ConnectionLimits;
+  readonly #owner: ConnectionOwner;
+  readonly #host: string;
+  #state: "connecting" | "idle" | "busy" | "gone" = "connecting";
+  #request: UpstreamRequest | null = null;
+  #handler: UpstreamHandler | null = null;
+  #uploaded = true;
+  #paused = false;
+  #connected = false;
+  #keepAlive = true;
+  /** Whether anything has happened since the pool last looked. */
+  #stirred = true;
+  #quietSinceMs = performance.now();
+  #phase: "connect" | "headers" | "body" = "connect";
+  /** As the primary says, when it says it. */
+  keepAliveMs: number | null = null;
+
+  /**
+   * @param socket one that is being connected; its owner passes its bytes to `receive`
+   * @param host for the header of that name
+   */
+  constructor(socket: Socket, host: string, limits: ConnectionLimits, owner: ConnectionOwner) {
+    this.#socket = socket;
+    this.#host = host;
+    this.#limits = limits;
+    this.#owner = owner;
+    this.#parser = new ResponseParser(this, limits.headBytesMax);
+    socket.on("error", (error) => this.#fail(error));
+    socket.on("end", () => this.#onPrimaryEnd());
+    socket.on("close", () => this.#fail(new Error("it closed the connection")));
+    socket.on("drain", () => this.#handler?.onDrain());
+  }
+
+  get idleSinceMs(): number {
+    return this.#quietSinceMs;
+  }
+
+  /** To be called once, when the socket is connected, TLS and all. */
+  connected(): void {
+    this.#connected = true;
+    this.#state = "idle";
+    if (this.#handler === null) this.#rest();
+    else this.#send();
+  }
+
+  /** Sends a request, as soon as the connection is there. Only for one that has none. */
+  take(request: UpstreamRequest, handler: UpstreamHandler): void {
+    this.#request = request;
+    this.#handler = handler;
+    if (this.#state === "idle") this.#send();
+  }
+
+  /** Part of a streamed body. False: the next one should wait for `onDrain`. */
+  write(handler: UpstreamHandler, part: Buffer): boolean {
+    // Answered already: what still comes is of no use to anybody.
+    if (handler !== this.#handler || part.length === 0) return true;
+    this.#stirred = true;
+    const socket = this.#socket;
+    if (this.#request!.body !== "chunked") return socket.write(part);
+    socket.cork();
+    socket.write(`${part.length.toString(16)}\r\n`, "latin1");
+    socket.write(part);
+    const more = socket.write("\r\n", "latin1");
+    socket.uncork();
+    return more;
+  }
+
+  /** The streamed body is complete. */
+  endUpload(handler: UpstreamHandler): void {
+    if (handler !== this.#handler) return;
+    this.#uploaded = true;
+    if (this.#request!.body === "chunked") this.#socket.write("0\r\n\r\n", "latin1");
+  }
+
+  resume(handler: UpstreamHandler): void {
+    if (handler !== this.#handler || !this.#paused) return;
+    this.#paused = false;
+    this.#stirred = true;
+    this.#socket.resume();
+  }
+
+  /** Gives up the request, and the connection with it. */
+  abort(handler: UpstreamHandler): void {
+    if (handler !== this.#handler) return;
+    this.#handler = null;
+    this.destroy();
+  }
+
+  destroy(): void {
+    if (this.#state === "gone") return;
+    this.#state = "gone";
+    this.#socket.destroy();
+    this.#owner.onGone(this, this.#connected);
+  }
+
+  /** @returns false: no more bytes until the reader is resumed */
+  receive(bytes: Buffer): boolean {
+    this.#stirred = true;
+    try {
+      this.#parser.push(bytes);
+    } catch (error) {
+      this.#fail(error as Error);
+    }
+    return !this.#paused;
+  }
+
+  /** Looks whether it has been quiet for too long; to be called now and then. */
+  check(nowMs: number): void {
+    if (this.#stirred || this.#paused) {
+      this.#stirred = false;
+      this.#quietSinceMs = nowMs;
+      return;
+    }
+    if (this.#handler === null) return;
+    const { connectMs, headersMs, bodyMs } = this.#limits;
+    const [limitMs, what] = {
+      connect: [connectMs, "it cannot be reached"],
+      headers: [headersMs, "no answer came"],
+      body: [bodyMs, "its answer stopped coming"],
+    }[this.#phase] as [number, string];
+    if (nowMs - this.#quietSinceMs >= limitMs)
+      this.#fail(new UpstreamTimeout(`${what} within ${limitMs} ms`));
+  }
+
+  onHead(head: ResponseHead, more: boolean): void {
+    this.#phase = "body";
+    this.#keepAlive = head.keepAlive;
+    this.keepAliveMs = head.keepAliveMs;
+    this.#handler?.onHead(head, more);
+  }
+
+  onBody(part: Buffer): void {
+    if (this.#handler === null || this.#handler.onBody(part) || this.#paused) return;
+    this.#paused = true;
+    this.#socket.pause();
+  }
+
+  onEnd(rawTrailers: string[], surplus: boolean): void {
+    const handler = this.#handler;
+    this.#handler = null;
+    // Before the handler is told: the client's next request may want this connection.
+    if (this.#keepAlive && !surplus && this.#uploaded && this.#state === "busy") this.#rest();
+    else this.destroy();
+    handler?.onEnd(rawTrailers);
+  }
+
+  #rest(): void {
+    this.#state = "idle";
+    this.#request = null;
+    this.#quietSinceMs = performance.now();
+    if (this.#paused) {
+      this.#paused = false;
+      this.#socket.resume();
+    }
+    this.#owner.onIdle(this);
+  }
+
+  #send(): void {
+    const { method, target, headers, body } = this.#request!;
+    this.#state = "busy";
+    this.#phase = "headers";
+    this.#stirred = true;
+    this.#parser.expect(method);
+    let head = `${method} ${target} HTTP/1.1\r\nhost: ${this.#host}\r\n`;
+    for (let index = 0; index + 1 < headers.length; index += 2)
+      head += `${headers[index]}: ${headers[index + 1]}\r\n`;
+    this.#uploaded = body !== "stream" && body !== "chunked";
+    this.#handler!.onSent();
+    if (typeof body === "string") {
+      this.#socket.write(
+        `${head}${body === "chunked" ? "transfer-encoding: chunked\r\n\r\n" : "\r\n"}`,
+        "latin1",
+      );
+      return;
+    }
+    // One piece: one write, and one packet less.
+    const bytes = Buffer.allocUnsafe(head.length + 2 + body.length);
+    bytes.write(head, 0, "latin1");
+    bytes.write("\r\n", head.length, "latin1");
+    bytes.set(body, head.length + 2);
+    this.#socket.write(bytes);
+  }
+
+  #onPrimaryEnd(): void {
+    if (this.#handler === null) this.destroy();
+    else if (!this.#parser.finish())
+      this.#fail(new Error("it closed the connection before its answer was complete"));
+  }
+
+  #fail(error: Error): void {
+    const handler = this.#handler;
+    this.#handler = null;
+    this.destroy();
+    handler?.onError(error);
+  }
+}
