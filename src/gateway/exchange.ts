@@ -122,12 +122,6 @@ export class Exchange implements UpstreamHandler {
     if (!more) response.flushHeaders();
   }
 
-<<<<<<< HEAD
-  onData(chunk: Buffer): boolean {
-    this.#stats.passed[1]! += chunk.length;
-    this.#sighting?.responseChunk(chunk);
-    return this.#response.write(chunk);
-=======
   onBody(part: Buffer): boolean {
     // The memory that it lies in is read into again.
     const kept = Buffer.from(part);
@@ -141,7 +135,6 @@ export class Exchange implements UpstreamHandler {
     if (response.write(kept)) return true;
     response.once("drain", () => this.#call!.resume());
     return false;
->>>>>>> bddab3f (Own client for the primary: one piece out, one head read strictly, no streams in between)
   }
 
   onEnd(rawTrailers: string[]): void {
