@@ -1,9 +1,9 @@
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { afterEach, expect, test } from "vitest";
-import type { UpstreamHandler, UpstreamRequest } from "../../src/gateway/upstream-connection.js";
 import { UpstreamTimeout } from "../../src/gateway/upstream-connection.js";
 import { createUpstreamPool, type UpstreamPool } from "../../src/gateway/upstream-pool.js";
 import { eventually } from "../support/product.js";
+import { ask } from "./ask.js";
 
 const closers: (() => unknown)[] = [];
 afterEach(async () => {
@@ -59,30 +59,6 @@ function poolFor(
   });
   closers.push(() => pool.destroy());
   return pool;
-}
-
-const get: UpstreamRequest = { method: "GET", target: "/", headers: [], body: "none" };
-
-/** The body, or the error. */
-function ask(pool: UpstreamPool): { ended: Promise<string | Error>; abort(): void } {
-  let abort = () => {};
-  const ended = new Promise<string | Error>((resolve) => {
-    let body = "";
-    const handler: UpstreamHandler = {
-      onSent() {},
-      onHead() {},
-      onBody(part) {
-        body += part.toString("latin1");
-        return true;
-      },
-      onEnd: () => resolve(body),
-      onError: resolve,
-      onDrain() {},
-    };
-    const call = pool.dispatch(get, handler);
-    abort = () => call.abort();
-  });
-  return { ended, abort: () => abort() };
 }
 
 const one = "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n";

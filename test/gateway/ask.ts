@@ -1,0 +1,26 @@
+import type { UpstreamHandler, UpstreamRequest } from "../../src/gateway/upstream-connection.js";
+import type { UpstreamPool } from "../../src/gateway/upstream-pool.js";
+
+const get: UpstreamRequest = { method: "GET", target: "/", headers: [], body: "none" };
+
+/** Sends a GET. `ended`: the body of its answer, or the error. */
+export function ask(pool: UpstreamPool): { ended: Promise<string | Error>; abort(): void } {
+  let abort = () => {};
+  const ended = new Promise<string | Error>((resolve) => {
+    let body = "";
+    const handler: UpstreamHandler = {
+      onSent() {},
+      onHead() {},
+      onBody(part) {
+        body += part.toString("latin1");
+        return true;
+      },
+      onEnd: () => resolve(body),
+      onError: resolve,
+      onDrain() {},
+    };
+    const call = pool.dispatch(get, handler);
+    abort = () => call.abort();
+  });
+  return { ended, abort: () => abort() };
+}
