@@ -22,6 +22,8 @@ export async function openGatewayWorld(options: {
   deployments: Record<string, Partial<NewDeployment>>;
   primary: (request: IncomingMessage, response: ServerResponse) => void;
   env?: NodeJS.ProcessEnv;
+  /** A folder that is there already; it is removed in the end. */
+  dataDir?: string;
 }) {
   const database = await createTestDatabase();
   const store = createStore(database.url);
@@ -39,7 +41,11 @@ export async function openGatewayWorld(options: {
     });
     ids.set(name, id);
   }
-  const gateway = await startTestGateway({ DATABASE_URL: database.url, ...options.env });
+  const { dataDir } = options;
+  const gateway = await startTestGateway(
+    { DATABASE_URL: database.url, ...options.env },
+    dataDir === undefined ? {} : { dataDir },
+  );
   const ledgerOf = (name: string) => store.ledger.read(ids.get(name)!, { fromMs: null, toMs: null });
 
   return {
