@@ -83,6 +83,44 @@ test("a segment goes in with its captures, their counts by minute, and work for 
   );
 });
 
+test("what was redacted, whose it is, and bodies stored apart with their references", async () => {
+  const { deployment } = await addShadow(world);
+  const marks = { redacted: ['input:né"\\,{}', "header:x"], subject: "0123456789abcdef0123456789abcdef" };
+  const body = (sha256: string, refs: number) => ({ sha256: sha256.repeat(64), bytes: 300_000, refs });
+  const first = {
+    ...segmentCommit(deployment.id, [captureRow(0, marks), captureRow(1)]),
+    bodies: [body("a", 2)],
+  };
+  const second = {
+    ...segmentCommit(deployment.id, [captureRow(2)]),
+    bodies: [body("b", 1), body("a", 1)],
+  };
+  // Sent twice, it counts once.
+  for (const commit of [first, first, second]) await world.store.catalogue.commitSegment(commit);
+  const stored = await world.prisma.capture.findMany({
+    where: { segmentId: first.segment.id },
+    orderBy: { row: "asc" },
+  });
+  expect(stored).toMatchObject([marks, { redacted: [], subject: null }]);
+  const where = { deploymentId: deployment.id };
+  expect(await world.prisma.body.findMany({ where, orderBy: { sha256: "asc" } })).toEqual([
+    { day: new Date("2026-11-20"), ...where, sha256: "a".repeat(64), bytes: 300_000n, refs: 3n },
+    { day: new Date("2026-11-20"), ...where, sha256: "b".repeat(64), bytes: 300_000n, refs: 1n },
+  ]);
+});
+
+test("segments with the same bodies, at once and in any order, wait for no one and count all", async () => {
+  const { deployment } = await addShadow(world);
+  const words = Array.from({ length: 20 }, (_, n) => n.toString(16).padStart(64, "0"));
+  const commits = Array.from({ length: 8 }, (_, n) => ({
+    ...segmentCommit(deployment.id, [captureRow(n)]),
+    bodies: (n % 2 ? words : [...words].reverse()).map((sha256) => ({ sha256, bytes: 1, refs: 1 })),
+  }));
+  await Promise.all(commits.map((commit) => world.store.catalogue.commitSegment(commit)));
+  const bodies = await world.prisma.body.findMany({ where: { deploymentId: deployment.id } });
+  expect(bodies.map(({ refs }) => refs)).toEqual(words.map(() => 8n));
+});
+
 test("sent again, it changes nothing and gives the same work ids", async () => {
   const { deployment } = await addShadow(world);
   const commit = segmentCommit(deployment.id, [captureRow(0), captureRow(1)]);

@@ -73,5 +73,7 @@ export const dropMeanings: Record<DropReason, string> = {
 };
 
 export const notReplayedMeanings: Record<string, string> = {
+  redacted: "its input was redacted, so the candidate would be asked something else",
+  answer_not_kept: "the candidate's answer was not kept",
   not_assigned: "captured before the candidate's run began",
 };

@@ -13,6 +13,7 @@ import { count, ms, none, percent } from "../format";
 import { DeploymentCapture, SwitchForAll } from "../parts/capture-switch";
 import { Interval } from "../parts/interval";
 import { PageHead, TableScroll } from "../parts/page";
+import { DeploymentRedaction } from "../parts/redaction";
 import { Answer, Empty } from "../parts/state";
 import { Badge, Name } from "../parts/words";
 
@@ -66,6 +67,7 @@ function DeploymentSection({ deployment }: { deployment: Deployment }) {
         )}
       </div>
       <DeploymentCapture deployment={deployment} />
+      <DeploymentRedaction redaction={deployment.redaction} />
       <Answer query={candidates}>
         {({ items }) =>
           items.length === 0 ? (
