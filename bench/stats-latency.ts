@@ -1,3 +1,4 @@
+import { setImmediate as breath } from "node:timers/promises";
 import { createLatencyTest } from "../src/stats/latency-test.js";
 import type { BenchContext } from "./bench.js";
 
@@ -5,14 +6,15 @@ import type { BenchContext } from "./bench.js";
  * The latency test with equal p99 on both sides, looked at every tenth more, and how many pairs a real difference
  * takes.
  */
-export function latencyErrors(
+export async function latencyErrors(
   say: BenchContext["say"],
   random: () => number,
   alpha: number,
-): { fail: number; pass: number } {
+): Promise<{ fail: number; pass: number }> {
   const streams = 400;
   const told = { fail: 0, pass: 0, inconclusive: 0 };
   for (let count = 0; count < streams; count++) {
+    await breath();
     told[untilLatencyVerdict({ slower: 1, regression: 0, alpha, pairsMax: 5000, random }).verdict] += 1;
   }
   const shares = { fail: told.fail / streams, pass: told.pass / streams };
@@ -26,6 +28,7 @@ export function latencyErrors(
     const runs = 40;
     let pairs = 0;
     for (let run = 0; run < runs; run++) {
+      await breath();
       pairs += untilLatencyVerdict({ slower, regression, alpha, pairsMax: 200_000, random }).pairs;
     }
     say(

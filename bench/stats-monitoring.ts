@@ -1,3 +1,4 @@
+import { setImmediate as breath } from "node:timers/promises";
 import { advanced, isAlarm, restartedDetector } from "../src/stats/change-detector.js";
 import { createRateTest } from "../src/stats/rate-test.js";
 import type { BenchContext } from "./bench.js";
@@ -5,18 +6,22 @@ import type { BenchContext } from "./bench.js";
 type Say = BenchContext["say"];
 
 /** Monitoring: the detector's run length at the limit, and what good data of the past do to it and to a test. */
-export function runLengths(say: Say, random: () => number): void {
+export async function runLengths(say: Say, random: () => number): Promise<void> {
   const stated = 10_000;
   const runs = 100;
   let atLimit = 0;
   let late = 0;
   let testLate = 0;
   for (let run = 0; run < runs; run++) {
+    await breath();
     atLimit += untilAlarm({ rate: 0.01, stated, history: 0, random });
     late += untilAlarm({ rate: 0.03, stated, history: 100_000, random });
   }
   const testRuns = 5;
-  for (let run = 0; run < testRuns; run++) testLate += untilFail(0.03, 100_000, random);
+  for (let run = 0; run < testRuns; run++) {
+    await breath();
+    testLate += untilFail(0.03, 100_000, random);
+  }
   say(`detector of changes, limit 1 %, one false alarm in ${stated} requests stated:`);
   say(`  at the limit an alarm every ${Math.round(atLimit / runs)} requests`);
   say(`  3 % after 100,000 requests at 0.5 %: alarm after ${Math.round(late / runs)} requests`);

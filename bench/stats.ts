@@ -1,3 +1,4 @@
+import { setImmediate as breath } from "node:timers/promises";
 import { createRateTest } from "../src/stats/rate-test.js";
 import { wilson } from "../src/stats/wilson.js";
 import type { BenchContext, BenchResult } from "./bench.js";
@@ -23,12 +24,12 @@ type Look = (trials: number, events: number) => "pass" | "fail" | null;
 export async function bench({ say }: BenchContext): Promise<BenchResult> {
   const random = seededRandom(6);
   say(`share of ${streams} streams, watched at every request, that are told a false verdict; alpha ${alpha}`);
-  const live = liveErrors(say, random);
-  const sealed = sealedErrors(say, random);
-  sayWhy(say, random);
-  const detectionVsWald = detections(say, random);
-  runLengths(say, random);
-  const latency = latencyErrors(say, random, alpha);
+  const live = await liveErrors(say, random);
+  const sealed = await sealedErrors(say, random);
+  await sayWhy(say, random);
+  const detectionVsWald = await detections(say, random);
+  await runLengths(say, random);
+  const latency = await latencyErrors(say, random, alpha);
   return {
     ratios: {
       alpha,
@@ -61,9 +62,11 @@ function wilsonLook(limit: number): Look {
   };
 }
 
-function errorsOf(stream: () => readonly boolean[], looks: () => Look): Errors {
+async function errorsOf(stream: () => readonly boolean[], looks: () => Look): Promise<Errors> {
   const told = { fail: 0, pass: 0 };
   for (let count = 0; count < streams; count++) {
+    // A signal is heard between two streams.
+    await breath();
     const verdict = firstVerdict(stream(), looks());
     if (verdict !== null) told[verdict] += 1;
   }
@@ -81,18 +84,19 @@ function firstVerdict(requests: readonly boolean[], look: Look): "pass" | "fail"
 }
 
 /** Over all limits together, so that chance moves the share by a third of a percent and not by a whole one. */
-function liveErrors(say: BenchContext["say"], random: () => number): Errors {
+async function liveErrors(say: BenchContext["say"], random: () => number): Promise<Errors> {
   const cases = [
     [0.01, 20_000],
     [0.1, 5000],
     [0.001, 20_000],
   ] as const;
-  const all = cases.map(([limit, length]) => {
+  const all: Errors[] = [];
+  for (const [limit, length] of cases) {
     const stream = () => Array.from({ length }, () => random() < limit);
-    const errors = errorsOf(stream, () => testLook(limit, () => Infinity));
+    const errors = await errorsOf(stream, () => testLook(limit, () => Infinity));
     say(`  live, rate at the limit of ${percent(limit)}, ${length} requests: ${shares(errors)}`);
-    return errors;
-  });
+    all.push(errors);
+  }
   return { fail: mean(all.map(({ fail }) => fail)), pass: mean(all.map(({ pass }) => pass)) };
 }
 
@@ -100,28 +104,31 @@ function liveErrors(say: BenchContext["say"], random: () => number): Errors {
  * Bursty traffic, sealed: at the limit, where neither verdict may come before everything is known; and with one event
  * more, where a pass is false to the very end.
  */
-function sealedErrors(say: BenchContext["say"], random: () => number): Errors {
+async function sealedErrors(say: BenchContext["say"], random: () => number): Promise<Errors> {
   const cases = [
     [0.01, 5000],
     [0.1, 2000],
   ] as const;
-  const all = cases.map(([limit, size]) => {
+  const all: { fail: number; passes: number[] }[] = [];
+  for (const [limit, size] of cases) {
     const looks = () => testLook(limit, (trials) => size - trials);
     const order = (events: number) => () => shuffle(burstyTraffic(size, events, random), random);
-    const atLimit = errorsOf(order(Math.round(limit * size)), looks);
-    const { pass } = errorsOf(order(Math.round(limit * size) + 1), looks);
+    const atLimit = await errorsOf(order(Math.round(limit * size)), looks);
+    const { pass } = await errorsOf(order(Math.round(limit * size) + 1), looks);
     say(`  sealed selection of ${size}, bursty, at the limit of ${percent(limit)}: ${shares(atLimit)}`);
     say(`    with one mismatch more, read to its end: false passes ${percent(pass)}`);
-    return { fail: atLimit.fail, passes: [atLimit.pass, pass] };
-  });
+    all.push({ fail: atLimit.fail, passes: [atLimit.pass, pass] });
+  }
   return { fail: mean(all.map(({ fail }) => fail)), pass: mean(all.flatMap(({ passes }) => passes)) };
 }
 
-function sayWhy(say: BenchContext["say"], random: () => number): void {
+async function sayWhy(say: BenchContext["say"], random: () => number): Promise<void> {
   say("why not otherwise:");
   const live = () => Array.from({ length: 20_000 }, () => random() < 0.01);
-  say(`  Wilson's interval at the same alpha, peeked at: ${shares(errorsOf(live, () => wilsonLook(0.01)))}`);
-  const inTime = errorsOf(
+  say(
+    `  Wilson's interval at the same alpha, peeked at: ${shares(await errorsOf(live, () => wilsonLook(0.01)))}`,
+  );
+  const inTime = await errorsOf(
     () => burstyTraffic(5000, 50, random),
     () => testLook(0.01, () => Infinity),
   );
@@ -132,7 +139,7 @@ function sayWhy(say: BenchContext["say"], random: () => number): void {
  * Mean requests up to a fail, over Wald's bound ln(1/α) / KL(rate ‖ limit): no test of that level is faster on
  * average.
  */
-function detections(say: BenchContext["say"], random: () => number): number {
+async function detections(say: BenchContext["say"], random: () => number): Promise<number> {
   say("mean requests up to the verdict, over Wald's bound:");
   const cases = [
     [0.01, 0.02],
@@ -141,12 +148,14 @@ function detections(say: BenchContext["say"], random: () => number): number {
     [0.01, 0.005],
     [0.01, 0.001],
   ] as const;
-  const ratios = cases.map(([limit, rate]) => {
+  const ratios: number[] = [];
+  for (const [limit, rate] of cases) {
     const bound = -Math.log(alpha) / divergence(rate, limit);
     const runs = bound > 5000 ? streams / 5 : streams;
     let requests = 0;
     let wrong = 0;
     for (let run = 0; run < runs; run++) {
+      await breath();
       const seen = untilVerdict(limit, rate, random);
       requests += seen.trials;
       if (seen.verdict !== (rate > limit ? "fail" : "pass")) wrong += 1;
@@ -154,8 +163,8 @@ function detections(say: BenchContext["say"], random: () => number): number {
     const ratio = requests / runs / bound;
     const line = `${percent(limit)} → ${percent(rate)}: ${Math.round(requests / runs)} requests`;
     say(`  ${line}, ${ratio.toFixed(2)} times ${Math.round(bound)}; told wrongly ${percent(wrong / runs)}`);
-    return ratio;
-  });
+    ratios.push(ratio);
+  }
   return ratios[0]!;
 }
 
