@@ -4,6 +4,8 @@ export interface BenchContext {
   say(line: string): void;
   /** Runs at the end, in reverse order; also when the benchmark fails, or is told to stop by a signal. */
   onEnd(close: () => unknown): void;
+  /** How long to go on, for a benchmark that has no end of its own; null: as long as its claim is made for. */
+  seconds: number | null;
 }
 
 export interface BenchResult {

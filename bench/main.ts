@@ -1,17 +1,18 @@
 import type { Bench, BenchContext } from "./bench.js";
 
-/** `npm run bench -- NAME [--json]`. The last line on stdout is the result; with --json it is the only one. */
+/** `npm run bench -- NAME [--json] [--seconds=N]`. The last line on stdout is the result; with --json it is the only one. */
 const benches: Record<string, () => Promise<{ bench: Bench }>> = {
   gateway: () => import("./gateway.js"),
+  "gateway-soak": () => import("./gateway-soak.js"),
   kernel: () => import("./kernel.js"),
   stats: () => import("./stats.js"),
 };
 
 const [name = "", ...flags] = process.argv.slice(2);
 const load = Object.hasOwn(benches, name) ? benches[name] : undefined;
-if (load === undefined || flags.some((flag) => flag !== "--json")) {
+if (load === undefined || flags.some((flag) => !/^--(json|seconds=\d+)$/.test(flag))) {
   process.stderr.write(
-    `usage: npm run bench -- NAME [--json]\nbenchmarks: ${Object.keys(benches).join(" ")}\n`,
+    `usage: npm run bench -- NAME [--json] [--seconds=N]\nbenchmarks: ${Object.keys(benches).join(" ")}\n`,
   );
   process.exit(2);
 }
@@ -23,6 +24,7 @@ async function close(): Promise<void> {
 const context: BenchContext = {
   say: (line) => (flags.includes("--json") ? process.stderr : process.stdout).write(`${line}\n`),
   onEnd: (closer) => closers.push(closer),
+  seconds: Number(flags.find((flag) => flag.startsWith("--seconds="))?.slice("--seconds=".length)) || null,
 };
 for (const [signal, code] of [
   ["SIGINT", 130],

@@ -14,11 +14,13 @@ export const modelName = "bench";
 /** The database and the one deployment that all gateways of a benchmark have. */
 export interface Backing {
   readonly folder: string;
-  readonly databaseUrl: string;
   readonly store: Store;
   readonly deploymentId: number;
   /** Another gateway under test. */
   gateway(options: GatewayOptions): Promise<GatewayUnderTest>;
+  /** Whom the deployment's captures are replayed to from now on. */
+  addCandidate(url: string): Promise<void>;
+  startWorker(): Promise<void>;
 }
 
 export interface GatewayOptions {
@@ -69,6 +71,14 @@ export async function startBacking(
     policy: { outputs: {} },
   });
 
+  const { DATABASE_URL: _, REDIS_URL: __, ...inherited } = process.env;
+  const settings = {
+    ...inherited,
+    UNDERSTUDY_METRICS_PORT: "0",
+    UNDERSTUDY_LOG_LEVEL: "error",
+    UNDERSTUDY_BLOBS: `file:${join(folder, "blobs")}`,
+  };
+
   async function gateway({ name, capture, env }: GatewayOptions): Promise<GatewayUnderTest> {
     const dataDir = join(folder, name);
     await mkdir(dataDir);
@@ -76,16 +86,12 @@ export async function startBacking(
     if (capture === "off") for (const deployment of known.deployments) deployment.captureEnabled = false;
     // By the copy that it keeps of its deployments a gateway serves without Postgres, and so does not ship.
     await writeFile(join(dataDir, "deployments.json"), JSON.stringify(known));
-    const { DATABASE_URL: _, REDIS_URL: __, ...inherited } = process.env;
     const child = await startChild(["gateway"], {
       env: {
-        ...inherited,
+        ...settings,
         UNDERSTUDY_DATA_DIR: dataDir,
         UNDERSTUDY_GATEWAY_PORT: "0",
-        UNDERSTUDY_METRICS_PORT: "0",
-        UNDERSTUDY_LOG_LEVEL: "error",
         UNDERSTUDY_DEFAULT_PRIMARY: primaryUrl,
-        UNDERSTUDY_BLOBS: `file:${join(folder, "blobs")}`,
         ...(capture === "ship" ? { DATABASE_URL: postgres.url } : {}),
         ...env,
       },
@@ -102,7 +108,27 @@ export async function startBacking(
     };
   }
 
-  return { folder, databaseUrl: postgres.url, store, deploymentId, gateway };
+  return {
+    folder,
+    store,
+    deploymentId,
+    gateway,
+    async addCandidate(url) {
+      const to = { ...endpoint, url };
+      await store.registry.addCandidate(modelName, {
+        name: "candidate",
+        endpoint: to,
+        sha256: null,
+        metadata: null,
+      });
+    },
+    async startWorker() {
+      const env = { ...settings, UNDERSTUDY_DATA_DIR: folder, DATABASE_URL: postgres.url };
+      const worker = await startChild(["worker"], { env });
+      onEnd(() => worker.stop());
+      pin(worker.process.pid!, cores.rest);
+    },
+  };
 }
 
 /** Asks until what it counts says so; the capture side's own numbers are up to a second old. */

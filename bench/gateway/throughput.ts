@@ -6,7 +6,7 @@ import { type Backing, countsWhen, type GatewayUnderTest } from "./product.js";
 import type { Wrk } from "./wrk.js";
 
 /** One of those that are loaded in turn. */
-export interface Proxy {
+export interface ProxyUnderTest {
   readonly port: number;
   readonly pid: number;
   /**
@@ -31,7 +31,7 @@ export interface Load {
  */
 export async function throughputs<Name extends string>(
   title: string,
-  proxies: Readonly<Record<Name, Proxy>>,
+  proxies: Readonly<Record<Name, ProxyUnderTest>>,
   { wrk, requests, connections, rounds }: Load,
   { say }: BenchContext,
 ): Promise<Record<Name, number>> {
@@ -74,7 +74,7 @@ export async function throughputs<Name extends string>(
 }
 
 /** A gateway whose captures end in its spool. */
-export function spooling(gateway: GatewayUnderTest): Proxy {
+export function spooling(gateway: GatewayUnderTest): ProxyUnderTest {
   return {
     ...gateway,
     async watch() {
@@ -89,7 +89,7 @@ export function spooling(gateway: GatewayUnderTest): Proxy {
 }
 
 /** A gateway whose captures end in catalogued segments. */
-export function shipping(gateway: GatewayUnderTest, { store, deploymentId }: Backing): Proxy {
+export function shipping(gateway: GatewayUnderTest, { store, deploymentId }: Backing): ProxyUnderTest {
   const read = () => store.ledger.read(deploymentId, { fromMs: null, toMs: null });
   return {
     ...gateway,
@@ -106,6 +106,21 @@ export function shipping(gateway: GatewayUnderTest, { store, deploymentId }: Bac
         if (!after.balanced || spoolBytes > 0) throw new Error(`not settled: ${JSON.stringify(after)}`);
         const { dropped } = await gateway.counts();
         expectAll(requests, { received: after.received - before.received, dropped });
+      };
+    },
+  };
+}
+
+/** A gateway whose spool is full: it must say of every request that it was dropped. */
+export function dropping(gateway: GatewayUnderTest): ProxyUnderTest {
+  return {
+    ...gateway,
+    async watch() {
+      const before = await gateway.counts();
+      const ended = before.dropped + before.spooled;
+      return async (requests) => {
+        const after = await countsWhen(gateway, (now) => now.dropped + now.spooled >= ended + requests);
+        if (after.dropped === before.dropped) throw new Error("nothing was dropped: the spool was not full");
       };
     },
   };

@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from "node:child_process";
-import { writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { BenchContext } from "../bench.js";
 import { cores } from "./machine.js";
@@ -65,7 +65,9 @@ export interface Wrk {
   run(port: number, count: number, connections: number): Promise<number>;
 }
 
+/** @param folder to be made, for what wrk reads */
 export async function prepareWrk(folder: string, shot: Shot, { onEnd }: BenchContext): Promise<Wrk> {
+  await mkdir(folder);
   const headers = Object.entries(shot.headers).map(([name, value]) => `${name}: ${value}\n`);
   await writeFile(join(folder, "headers"), headers.join(""));
   await writeFile(join(folder, "body"), shot.body);
