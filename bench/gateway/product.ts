@@ -56,8 +56,17 @@ export async function startBacking(
   const log = pino({ level: "warn" }, pino.destination(2));
   // Before Postgres starts, so that it and all it starts are not in the proxy's way.
   pin(process.pid, cores.rest);
-  const postgres = await startEmbeddedPostgres({ dataDir: folder, log });
-  onEnd(() => postgres.close());
+  // A signal may come while it starts, and it would outlive us.
+  const ending = new AbortController();
+  const starting = startEmbeddedPostgres({ dataDir: folder, log, ending: ending.signal });
+  onEnd(() => {
+    ending.abort();
+    return starting.then(
+      (started) => started.close(),
+      () => {},
+    );
+  });
+  const postgres = await starting;
   await migrate(postgres.url, { log });
   const store = createStore(postgres.url);
   onEnd(() => store.close());
