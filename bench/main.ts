@@ -18,8 +18,13 @@ if (load === undefined || flags.some((flag) => !/^--(json|seconds=\d+)$/.test(fl
 }
 
 const closers: (() => unknown)[] = [];
-async function close(): Promise<void> {
-  for (let closer = closers.pop(); closer; closer = closers.pop()) await closer();
+let closing: Promise<void> | null = null;
+// Once: a benchmark that fails because a signal ends it waits for the same end.
+function close(): Promise<void> {
+  closing ??= (async () => {
+    for (let closer = closers.pop(); closer; closer = closers.pop()) await closer();
+  })();
+  return closing;
 }
 const context: BenchContext = {
   say: (line) => (flags.includes("--json") ? process.stderr : process.stdout).write(`${line}\n`),
