@@ -1,10 +1,17 @@
-import { handles, type JobHandler, type rejudgeJob, type replayJob, TryLater } from "../src/queue/jobs.js";
+import {
+  handles,
+  type historyJob,
+  type JobHandler,
+  type rejudgeJob,
+  type replayJob,
+  TryLater,
+} from "../src/queue/jobs.js";
 import { replayInTurn } from "../src/replay/replay-in-turn.js";
 import type { ReplayDeps, ReplayEnd } from "../src/replay/replay-work.js";
 
-/** `replay`: one work, for one candidate. `rejudge`: the same, from kept answers. */
+/** `replay`: one work, for one candidate. `history`: one of a replay. `rejudge`: the same, from kept answers. */
 export function replayHandlers(
-  job: typeof replayJob | typeof rejudgeJob,
+  job: typeof replayJob | typeof historyJob | typeof rejudgeJob,
   deps: ReplayDeps,
   onEnd: (end: ReplayEnd) => void,
 ): JobHandler[] {

@@ -8,9 +8,13 @@ import { createMetrics, serveMetrics } from "../src/metrics.js";
 import { urlOf } from "../src/process/address.js";
 import type { Service } from "../src/process/service.js";
 import type { Queues } from "../src/queue/backend.js";
-import { rejudgeJob, replayJob } from "../src/queue/jobs.js";
+import { historyJob, rejudgeJob, replayJob } from "../src/queue/jobs.js";
+import { keepConducting } from "../src/replay/conduct.js";
 import { createHosts } from "../src/replay/hosts.js";
-import { createTurns } from "../src/replay/turns.js";
+import { createClock } from "../src/replay/pacing/clock.js";
+import { createSender } from "../src/replay/pacing/sender.js";
+import { createTimeLines } from "../src/replay/time-line.js";
+import { createTurns, everyTurn } from "../src/replay/turns.js";
 import type { Store } from "../src/store/store.js";
 import type { Upstream } from "../src/upstream/client.js";
 import { alertHandlers } from "./alerts.js";
@@ -19,6 +23,9 @@ import { addWorkerMetrics } from "./metrics.js";
 import { replayHandlers } from "./replay.js";
 import { keepSchedules } from "./schedules.js";
 import { webhookHandlers } from "./webhooks.js";
+
+/** Slices of paced replays, and works of others, in one process. */
+const slicesAtATime = 32;
 
 /**
  * Takes jobs of all queues, and serves the metrics. Closing it closes the queues as well, since their handlers use
@@ -49,6 +56,8 @@ export async function startWorkers(context: {
     const metrics = await serveMetrics(registry, config.host, config.metricsPort);
     opened.push(metrics.close);
 
+    const sender = createSender({ config });
+    opened.push(sender.close);
     const replay = {
       store,
       rejudges: store.rejudges,
@@ -63,9 +72,19 @@ export async function startWorkers(context: {
       responseBytesMax: config.bodyBytesMax,
       controlShare: config.controlShare,
       redaction: { key: config.redactionKey, bytesMax: config.bodyBytesMax },
+      history: {
+        replays: store.replays,
+        sender,
+        lines: createTimeLines(store.registry.clockMs, createClock()),
+      },
     };
     const concurrency = config.workerConcurrency;
     await queues.work("replay", replayHandlers(replayJob, replay, onEnd), { concurrency });
+    // Slices are taken up ahead of their time and wait for it; how many requests are sent at a time is capped elsewhere.
+    const history = { ...replay, turns: everyTurn };
+    await queues.work("history", replayHandlers(historyJob, history, onEnd), { concurrency: slicesAtATime });
+    const conductor = keepConducting({ replays: store.replays, queues, log });
+    opened.unshift(conductor.stop);
     // One at a time, and with turns of its own: it neither waits for live replays nor takes their places.
     const again = { ...replay, turns: createTurns(1) };
     await queues.work("rejudge", replayHandlers(rejudgeJob, again, onEnd), { concurrency: 1 });

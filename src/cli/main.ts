@@ -17,6 +17,7 @@ const commands: Record<string, () => Promise<Command>> = {
   candidate: async () => (await import("./candidate.js")).candidateCommand(),
   capture: async () => (await import("./capture.js")).captureCommand(),
   status: async () => (await import("./status.js")).statusCommand(),
+  replay: async () => (await import("./replay.js")).replayCommand(),
   diff: async () => (await import("./diff.js")).diffCommand(),
   redaction: async () => (await import("./redaction.js")).redactionCommand(),
   policy: async () => (await import("./policy.js")).policyCommand(),

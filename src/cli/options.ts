@@ -26,3 +26,31 @@ export function workerCount(text: string): number {
   }
   return value;
 }
+
+/** Reads a moment as Unix milliseconds: ISO 8601 with its offset or Z, a date (its midnight in UTC), or milliseconds. */
+export function moment(text: string): number {
+  const iso = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/.test(text);
+  const atMs = /^\d{1,15}$/.test(text) ? Number(text) : iso ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(atMs)) {
+    throw new InvalidArgumentError(
+      "must be ISO 8601 with its offset or Z, a date (UTC), or Unix milliseconds",
+    );
+  }
+  return atMs;
+}
+
+const unitMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+/** Reads a span of time such as `90s`, `15m`, `24h` or `7d` as milliseconds. */
+export function duration(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text);
+  if (!match) throw new InvalidArgumentError("must be a number and a unit: 30s, 15m, 24h, 7d");
+  return Math.round(Number(match[1]) * unitMs[match[2] as keyof typeof unitMs]);
+}
+
+/** Reads `NAME=VALUE`, added to those given before. */
+export function pairs(text: string, before: Record<string, string> = {}): Record<string, string> {
+  const at = text.indexOf("=");
+  if (at < 1) throw new InvalidArgumentError("must be NAME=VALUE");
+  return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
+}

@@ -5,6 +5,8 @@ import { outputPolicySchema, policySchema } from "../compare/policy.js";
 import { signatureMarks, signatureStates } from "../compare/signature-state.js";
 import { comparisonKinds, differenceKinds, results } from "../compare/types.js";
 import { redactionSchema } from "../redaction/settings.js";
+import { captureFilterSchema } from "../selections/filter.js";
+import { replayStates } from "../store/replay-types.js";
 import { datatypes } from "../tensor/tensor.js";
 import { failureKinds } from "../upstream/observation.js";
 
@@ -226,7 +228,9 @@ export const candidate = z
     version: z.string().nullable(),
     headers: z.record(z.string(), z.string()),
     sha256: z.string().nullable().meta({ description: "Digest of the model file, where we serve it" }),
-    state: z.enum(["active", "retired"]),
+    state: z.enum(["active", "retired", "target"]).meta({
+      description: "target: not registered, but what a replay was sent to instead of a candidate",
+    }),
     run: z.number().int().meta({ description: "The newest live run" }),
     createdAt: moment,
     updatedAt: moment,
@@ -674,6 +678,104 @@ export const signatureUpdate = z
   .meta({ id: "SignatureUpdate" });
 export type SignatureUpdate = z.infer<typeof signatureUpdate>;
 
+// ── replays ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export const captureFilter = captureFilterSchema.meta({
+  id: "CaptureFilter",
+  description: "Which captures: those for which all that is given holds",
+});
+export type CaptureFilter = z.infer<typeof captureFilter>;
+
+const pace = z
+  .union([z.enum(["original", "max"]), z.number().positive().max(1_000)])
+  .meta({ description: "original; so many times as fast; or max: as fast as the caps allow" });
+
+export const replayCreate = z
+  .strictObject({
+    deployment: z.string(),
+    candidate: z.string().optional().meta({ description: "Replay to this candidate" }),
+    control: z.literal(true).optional().meta({ description: "Replay to the deployment's control" }),
+    target: endpointInput.optional().meta({ description: "Replay to any other V2 endpoint" }),
+    selection: name.optional().meta({ description: "Name of a selection; then without a filter" }),
+    filter: captureFilter.optional(),
+    pace: pace.default("original"),
+    concurrency: z.number().int().min(1).max(1_024).optional().meta({
+      description:
+        "Requests in flight at most; default 8, of a paced replay 256. Over all workers, of a paced replay in each",
+    }),
+    ratePerSecond: z
+      .number()
+      .positive()
+      .max(1_000_000)
+      .optional()
+      .meta({ description: "Requests a second at most, over all workers; with pace max alone" }),
+    onFailure: z.enum(["skip", "stop"]).default("skip"),
+  })
+  .refine(
+    ({ candidate, control, target }) =>
+      [candidate, control, target].filter((given) => given !== undefined).length === 1,
+    { path: ["candidate"], error: "give one of candidate, control and target" },
+  )
+  .refine(({ selection, filter }) => selection === undefined || filter === undefined, {
+    path: ["filter"],
+    error: "belongs to the selection: give either",
+  })
+  .refine(({ pace, ratePerSecond }) => pace === "max" || ratePerSecond === undefined, {
+    path: ["ratePerSecond"],
+    error: "needs pace max: a replay that keeps a pace cannot keep a rate as well",
+  })
+  .meta({ id: "ReplayCreate" });
+export type ReplayCreate = z.input<typeof replayCreate>;
+
+export const replay = z
+  .object({
+    id: z.number().int().meta({ description: "The id of its run, for summary and comparisons" }),
+    deployment: z.string(),
+    candidate: z
+      .string()
+      .meta({ description: "Under which its comparisons are found: @control and @url too" }),
+    target: z.object({ kind: z.enum(["candidate", "control", "url"]), url: z.string(), model: z.string() }),
+    selection: z.string().nullable(),
+    filter: captureFilter,
+    policyVersion: count,
+    pace,
+    concurrency: count,
+    ratePerSecond: z.number().nullable(),
+    onFailure: z.enum(["skip", "stop"]),
+    state: z.enum(replayStates),
+    error: z.string().nullable(),
+    captures: count.meta({ description: "Planned" }),
+    ended: count.meta({ description: "Of these, with an outcome" }),
+    ledger: candidateLedger,
+    balanced: z.boolean().meta({ description: "captures is the sum of the ledger's terms" }),
+    works: z.object({ total: count, open: count, done: count, dead: count }),
+    line: z
+      .object({
+        lengthMs: ms.meta({ description: "From the first request to the last, as recorded" }),
+        beganAt: z.number().nullable().meta({ description: "By the database's clock; moved by pauses" }),
+        interruptions: count.meta({ description: "How often it stood still since no worker ran" }),
+      })
+      .nullable()
+      .meta({ description: "null: unpaced" }),
+    lag: z
+      .object({
+        sent: count,
+        p50: ms.nullable(),
+        p99: ms.nullable(),
+        max: ms.nullable(),
+        neverSent: count.meta({ description: "Overdue by more than a second: not sent" }),
+      })
+      .nullable()
+      .meta({ description: "How long after their time requests were sent; null: unpaced" }),
+    createdAt: moment,
+    startedAt: moment.nullable(),
+    endedAt: moment.nullable(),
+  })
+  .meta({ id: "Replay" });
+export type Replay = z.infer<typeof replay>;
+export const replayPage = pageOf(replay).meta({ id: "ReplayPage" });
+export type ReplayPage = z.infer<typeof replayPage>;
+
 // ── alerts ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 const windowMs = z
@@ -821,6 +923,7 @@ export const comparisonsQuery = z
   })
   .refine(forward, notForward);
 export type ComparisonsQuery = z.infer<typeof comparisonsQuery>;
+export const replaysQuery = z.strictObject({ deployment: z.string().max(128).optional(), ...pageFields });
 export const alertsQuery = z.strictObject({
   deployment: z.string().optional(),
   state: z.enum(["firing", "resolved"]).optional(),

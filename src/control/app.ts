@@ -16,6 +16,7 @@ import { captureRoutes } from "./routes/capture.js";
 import { comparisonRoutes } from "./routes/comparisons.js";
 import { deploymentRoutes } from "./routes/deployments.js";
 import { proposalRoutes } from "./routes/proposals.js";
+import { replayRoutes } from "./routes/replays.js";
 import { runRoutes } from "./routes/runs.js";
 import { signatureRoutes } from "./routes/signatures.js";
 
@@ -29,6 +30,7 @@ export function apiRoutes(context: ControlContext): Route[] {
     ...accountRoutes(context),
     ...captureRoutes(context),
     ...runRoutes(context),
+    ...replayRoutes(context),
     ...comparisonRoutes(context),
     ...signatureRoutes(context),
     ...proposalRoutes(context),

@@ -84,7 +84,7 @@ function confusionOf(counts: SeriesCounts | undefined): Summary["outputs"][numbe
     });
 }
 
-function latencyOf(counts: SeriesCounts | undefined): Summary["latency"]["primary"] {
+export function latencyOf(counts: SeriesCounts | undefined): Summary["latency"]["primary"] {
   return {
     p50: quantileOf(counts, 0.5),
     p90: quantileOf(counts, 0.9),

@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 /** The queues. Each has its own workers, so that a backlog of replays delays no alert. */
-export const queueNames = ["replay", "rejudge", "alerts", "webhooks", "maintenance"] as const;
+export const queueNames = ["replay", "history", "rejudge", "alerts", "webhooks", "maintenance"] as const;
 export type QueueName = (typeof queueNames)[number];
 
 /**
@@ -27,6 +27,16 @@ export const replayJob = contract({
   queue: "replay",
   name: "replay",
   schema: z.object({ workId: z.string().regex(/^[1-9][0-9]{0,18}$/) }),
+  attempts: 3,
+  backoffMs: 1_000,
+  id: ({ workId }) => `work-${workId}`,
+});
+
+/** Replay one work of a replay of history. In a queue of its own: it must come in time, and hold up no live replay. */
+export const historyJob = contract({
+  queue: "history",
+  name: "history",
+  schema: replayJob.schema,
   attempts: 3,
   backoffMs: 1_000,
   id: ({ workId }) => `work-${workId}`,

@@ -9,7 +9,7 @@ import type { Observation } from "../upstream/observation.js";
  * Why a capture was not replayed. `redacted`: the model would be asked something else than the primary was.
  * `answer_not_kept`: of a rejudge.
  */
-export type NotReplayedReason = "redacted" | "answer_not_kept" | "sequence_broken";
+export type NotReplayedReason = "redacted" | "answer_not_kept" | "sequence_broken" | "never_sent";
 
 /**
  * How one capture ended: what the candidate did, and what became of the comparison. A failure of the candidate alone

@@ -14,10 +14,10 @@ export async function reconcile(deps: {
   log: Logger;
 }): Promise<number> {
   const { store, queues, log } = deps;
-  const due = await store.work.dueForQueue({ limit: worksMax, olderThanMs });
+  const due = await store.work.dueForQueue({ limit: worksMax, olderThanMs, kind: "live" });
   if (due.length > 0) await queues.addReplay(due);
   // A rejudge is queued here only: whoever asks for one needs no queue.
-  const again = await store.work.dueForQueue({ limit: worksMax, olderThanMs, rejudge: true });
+  const again = await store.work.dueForQueue({ limit: worksMax, olderThanMs, kind: "rejudge" });
   const payloads = again.map((workId) => ({ workId: String(workId) }));
   if (again.length > 0) await queues.add(rejudgeJob, payloads);
   const works = due.length + again.length;

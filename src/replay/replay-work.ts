@@ -7,22 +7,20 @@ import { type Policy, policySchema } from "../compare/policy.js";
 import { messageOf, UnderstudyError } from "../errors.js";
 import type { Logger } from "../log.js";
 import { deploymentRedactor, type RedactorOptions } from "../redaction/deployment.js";
-import { isInputRedacted } from "../redaction/marks.js";
 import type { Rejudges } from "../store/rejudges.js";
 import type { Store } from "../store/store.js";
-import type { KeptAnswers, LeasedWork, OutcomeRow, RunKind } from "../store/types.js";
+import type { KeptAnswers, LeasedWork, OutcomeRow, RunKind, WorkRest } from "../store/types.js";
 import type { Upstream, UpstreamRequest } from "../upstream/client.js";
 import type { Endpoint } from "../upstream/endpoint.js";
 import type { Observation } from "../upstream/observation.js";
-import { type Control, createControl } from "./control.js";
+import { createControl } from "./control.js";
+import { type HistoryDeps, type HistoryResult, replayHistory } from "./history.js";
 import type { Hosts } from "./hosts.js";
 import { type HeldWork, holdWork } from "./lease.js";
-import { type NotReplayedReason, notReplayed, outcomeOf } from "./outcome.js";
-import { recordedObservation, requestOf } from "./recorded.js";
-import { judgeRedacted, redactedObservation } from "./redacted.js";
+import { redactedObservation } from "./redacted.js";
 import { rejudge } from "./rejudge.js";
+import { replayInOrder } from "./replay-captures.js";
 import { segmentRows } from "./segment-rows.js";
-import { followSequences, type SequenceProgress } from "./sequences.js";
 import type { Turns } from "./turns.js";
 
 export interface ReplayDeps {
@@ -39,6 +37,8 @@ export interface ReplayDeps {
   /** For one request, its further attempts included. */
   replayTimeoutMs: number;
   responseBytesMax: number;
+  /** For the works of replays. */
+  history: HistoryDeps;
   /** Share of the base sample that is replayed to the control as well, where there is one. */
   controlShare: number;
   /** For the answers of deployments that redact. */
@@ -47,12 +47,12 @@ export interface ReplayDeps {
 
 /**
  * How a work ended in these hands. `not_leased`: it is done, or another's. `lease_lost`: it became another's, and
- * nothing was written. `busy`: its candidate has its share of this process already; it was handed back. `dead`: it
- * can never be done, and says why.
+ * nothing was written. `busy`: its candidate has its share of this process already; it was handed back. `held`: its
+ * replay is paused, or has ended; it was handed back. `dead`: it can never be done, and says why.
  */
 export type ReplayEnd =
   | { end: "committed"; candidate: string; runKind: RunKind; outcomes: readonly OutcomeRow[] }
-  | { end: "lease_lost" | "busy" | "dead"; candidate: string }
+  | { end: "lease_lost" | "busy" | "held" | "dead"; candidate: string }
   | { end: "not_leased" };
 
 /**
@@ -77,6 +77,10 @@ export async function replayWork(deps: ReplayDeps, workId: bigint, signal: Abort
     await place.turn(stop);
     const outcomes = await replayHeld(deps, held, stop);
     if (outcomes === null) return { end: "lease_lost", candidate };
+    if (outcomes === "held") {
+      await store.work.release(workId, work.lease);
+      return { end: "held", candidate };
+    }
     return { end: "committed", candidate, runKind: work.runKind, outcomes };
   } catch (error) {
     if (lost.aborted) return { end: "lease_lost", candidate };
@@ -101,21 +105,27 @@ export async function replayWork(deps: ReplayDeps, workId: bigint, signal: Abort
 /** Errors that no further delivery would cure. */
 const hopeless: ReadonlySet<string> = new Set(["blob_missing", "blob_corrupt", "model_invalid"]);
 
-/** The outcomes that were committed; null when the lease was lost. */
+/** The outcomes that were committed; null when the lease was lost, "held" when the work's replay is. */
 async function replayHeld(
   deps: ReplayDeps,
   { work }: HeldWork,
   stop: AbortSignal,
-): Promise<OutcomeRow[] | null> {
+): Promise<OutcomeRow[] | "held" | null> {
+  if (work.replay !== null && work.replay.state !== "running") return "held";
   const policy = policySchema.parse(work.policy);
   const captures = await segmentRows(deps.blobs, work);
   const { source } = work;
   const collected = collectAnswers(work.keepAnswers);
-  const outcomes = source
-    ? await rejudge(deps, { work, source, captures, policy, stop })
+  const { outcomes, rest } = source
+    ? { outcomes: await rejudge(deps, { work, source, captures, policy, stop }), rest: [] }
     : await replayAll(deps, { work, captures, policy, collected, stop });
+  if (rest.length === captures.length) return "held";
   const answers = await deps.answers.keep(work, collected.answers);
-  if ((await commit(deps, work, outcomes, answers, stop)) === "committed") return outcomes;
+  const restRows = restOf(work, captures, rest);
+  if ((await commit(deps, { work, rows: outcomes, answers, rest: restRows }, stop)) === "committed") {
+    await endAtFailure(deps, work, outcomes);
+    return outcomes;
+  }
   if (answers !== null) await deps.answers.discard(answers);
   return null;
 }
@@ -128,16 +138,16 @@ interface Task {
   stop: AbortSignal;
 }
 
-/** Each capture to the candidate, one after the other. */
-async function replayAll(
-  deps: ReplayDeps,
-  { work, captures, policy, collected, stop }: Task,
-): Promise<OutcomeRow[]> {
+/** Live: each capture to the candidate, one after the other. Of a replay: as its terms say. */
+async function replayAll(deps: ReplayDeps, task: Task): Promise<HistoryResult> {
   const { hosts, upstream, replayTimeoutMs, responseBytesMax, controlShare, log } = deps;
-  const limits = { timeoutMs: replayTimeoutMs, responseBytesMax, signal: stop };
+  const { work, captures, policy, collected, stop } = task;
+  const limits = { timeoutMs: replayTimeoutMs, responseBytesMax };
   const redactor = deploymentRedactor(work.redaction, work.deploymentId, deps.redaction);
+  const redact = (observation: Observation, { call }: UpstreamRequest) =>
+    redactedObservation(observation, redactor, call);
   const sendTo = (endpoint: Endpoint) => async (request: UpstreamRequest) =>
-    redactedObservation(await upstream.send(endpoint, request, limits), redactor, request.call);
+    redact(await upstream.send(endpoint, request, { ...limits, signal: stop }), request);
   return hosts.use(work.endpoint, work.sha256, async (endpoint) => {
     const control = createControl({
       send: work.control && sendTo(work.control),
@@ -145,53 +155,37 @@ async function replayAll(
       stop,
       log,
     });
-    const sides: Sides = { candidate: sendTo(endpoint), control, collected };
-    const rows: OutcomeRow[] = [];
-    const progress = followSequences();
-    for (const capture of captures) {
-      const why = whyNotReplayed(capture, work, progress);
-      const row = why ? notReplayed(capture, why) : await replayCapture(capture, sides, policy);
-      if (row.candidateMs !== null) progress.answered(capture);
-      rows.push(row);
+    const send = sendTo(endpoint);
+    const sides = { candidate: send, control, collected };
+    const terms = work.replay;
+    if (terms !== null) {
+      return replayHistory(deps.history, { ...task, terms, endpoint, sides, redact, limits });
     }
-    return rows;
+    return { outcomes: await replayInOrder(captures, { work, sides, policy }), rest: [] };
   });
 }
 
-function whyNotReplayed(
-  capture: Capture,
-  { redaction }: Pick<LeasedWork, "redaction">,
-  progress: SequenceProgress,
-): NotReplayedReason | null {
-  if (isInputRedacted(capture.redacted) && !redaction.replayRedacted) return "redacted";
-  return progress.mayReplay(capture) ? null : "sequence_broken";
+/** The rows whose turn did not come, as a work of their own. */
+function restOf(work: LeasedWork, captures: readonly Capture[], rest: readonly number[]): WorkRest | null {
+  if (rest.length === 0) return null;
+  const rowAt = (place: number) => work.rowList?.[place] ?? work.firstRow + place;
+  const left = new Set(rest);
+  const kept = captures.flatMap((_, place) => (left.has(place) ? [] : [rowAt(place)]));
+  const terms = work.replay;
+  const dueMs =
+    terms === null || terms.speed === null
+      ? null
+      : Math.min(...rest.map((place) => captures[place]!.receivedAtMs)) - terms.skewMs - terms.originMs;
+  return { rows: rest.map(rowAt), kept, dueMs };
 }
 
-interface Sides {
-  candidate: (request: UpstreamRequest) => Promise<Observation>;
-  control: Control;
-  collected: AnswerCollection;
-}
-
-async function replayCapture(capture: Capture, sides: Sides, policy: Policy): Promise<OutcomeRow> {
-  const primary = recordedObservation(capture);
-  const request = requestOf(capture);
-  const turn = sides.control.turnOf(capture, primary);
-  const before = turn === "before" ? await sides.control.observe(request) : null;
-  const candidate = await sides.candidate(request);
-  const control = turn === "after" ? await sides.control.observe(request) : before;
-  const nowMs = Date.now();
-  const judgeAgainst = (other: Observation) =>
-    judgeRedacted(capture.redacted, { primary, candidate: other }, policy, nowMs, { call: request.call });
-  const comparison = judgeAgainst(candidate);
-  sides.collected.offer(capture.id, candidate, comparison.result);
-  return outcomeOf(capture, {
-    primary,
-    candidate,
-    comparison,
-    control,
-    noise: control && judgeAgainst(control),
-  });
+async function endAtFailure({ history }: ReplayDeps, work: LeasedWork, outcomes: readonly OutcomeRow[]) {
+  if (work.replay?.onFailure !== "stop") return;
+  const failure = outcomes.find(({ disposition }) => disposition === "candidate_error");
+  if (failure === undefined) return;
+  const { message } = (failure.details ?? {}) as { message?: string | null };
+  const said = message ? `: ${message}` : "";
+  await history.replays.fail(work.runId, `A request failed with ${failure.reason}${said}`);
 }
 
 /** Pauses before the commit is sent again. */
@@ -200,15 +194,15 @@ const commitPausesMs = [250, 1_000];
 /** Whether a commit that failed had gone through is not known; sent again under the same lease it says so. */
 async function commit(
   { store, log }: ReplayDeps,
-  { id, lease }: LeasedWork,
-  rows: readonly OutcomeRow[],
-  answers: KeptAnswers | null,
+  done: { work: LeasedWork; rows: readonly OutcomeRow[]; answers: KeptAnswers | null; rest: WorkRest | null },
   stop: AbortSignal,
 ): Promise<"committed" | "lease_lost"> {
   const judgedAtMs = Date.now();
+  const { work, rows, answers, rest } = done;
+  const { id, lease } = work;
   for (let tries = 0; ; tries += 1) {
     try {
-      return await store.outcomes.commitWork({ workId: id, lease, judgedAtMs, rows, answers });
+      return await store.outcomes.commitWork({ workId: id, lease, judgedAtMs, rows, answers, rest });
     } catch (error) {
       const pauseMs = commitPausesMs[tries];
       if (pauseMs === undefined) throw error;

@@ -23,5 +23,6 @@ export async function segmentRows(blobs: BlobStore, work: LeasedWork): Promise<C
   if (firstRow + rows > captures.length) {
     throw corrupt(`has ${captures.length} rows; rows ${firstRow} to ${firstRow + rows - 1} were wanted`);
   }
-  return withBodies(blobs, captures.slice(firstRow, firstRow + rows));
+  const wanted = work.rowList?.map((row) => captures[row]!) ?? captures.slice(firstRow, firstRow + rows);
+  return withBodies(blobs, wanted);
 }

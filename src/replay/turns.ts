@@ -28,6 +28,13 @@ export interface Place {
   leave(): void;
 }
 
+/** For works that are limited by other means: all have their turn at once. */
+export const everyTurn: Turns = {
+  enter: () => ({ turn: () => Promise.resolve(), leave: () => {} }),
+  remember: () => {},
+  recall: () => undefined,
+};
+
 interface Holding {
   places: number;
   running: number;

@@ -10,7 +10,13 @@ import type { Candidate, NewCandidate } from "./types.js";
 
 const withRun = {
   modelVersion: true,
-  runs: { where: { kind: "live" }, orderBy: { id: "desc" }, take: 1, select: { id: true } },
+  runs: {
+    where: { kind: { in: ["live", "replay"] } },
+    // "live" comes first.
+    orderBy: [{ kind: "asc" }, { id: "desc" }],
+    take: 1,
+    select: { id: true },
+  },
 } satisfies Prisma.CandidateInclude;
 type CandidateRow = Prisma.CandidateGetPayload<{ include: typeof withRun }>;
 
@@ -53,7 +59,9 @@ export function createCandidates(prisma: PrismaClient): Candidates {
     async listCandidates(deployment) {
       const found = await prisma.deployment.findUnique({
         where: { name: deployment },
-        select: { candidates: { include: withRun, orderBy: { name: "asc" } } },
+        select: {
+          candidates: { where: { state: { not: "target" } }, include: withRun, orderBy: { name: "asc" } },
+        },
       });
       if (!found) throw noDeployment(deployment);
       return found.candidates.map(toCandidate);

@@ -69,10 +69,10 @@ export interface WorkStore {
   markDead(workId: bigint, lease: number, error: string): Promise<boolean>;
   /**
    * Works that the queue should hold and may have lost: never enqueued, enqueued longer ago than `olderThanMs`, or
-   * with a lease that ran out since. Marks them as enqueued now. Two callers at a time get different ones. Those of
-   * rejudges have a queue of their own, and are asked for on their own.
+   * with a lease that ran out since. Marks them as enqueued now. Two callers at a time get different ones. Each kind
+   * of run has a queue of its own; those of replays are queued by `Replays.conduct`, when their time has come.
    */
-  dueForQueue(options: { limit: number; olderThanMs: number; rejudge?: boolean }): Promise<bigint[]>;
+  dueForQueue(options: { limit: number; olderThanMs: number; kind: "live" | "rejudge" }): Promise<bigint[]>;
 }
 
 export interface Outcomes {

@@ -6,7 +6,7 @@ import { Prisma } from "./generated/client.js";
 import type { Outcomes } from "./groups.js";
 import { insertGroups, shapeLiteral } from "./signature-groups.js";
 import { column, jsonText, time } from "./sql.js";
-import type { OutcomeRow, WorkCommit } from "./types.js";
+import type { OutcomeRow, WorkCommit, WorkRest } from "./types.js";
 import { sweepGrace } from "./work.js";
 
 export function createOutcomes(prisma: PrismaClient): Outcomes {
@@ -32,7 +32,7 @@ function partsOf<T extends object>(
  * `fence` locks the work and ends it; a stale lease yields no row, and all else hangs on that row. Diffs and counts
  * come from `went_in` alone, so whatever was there before is neither written nor counted again.
  */
-function commitStatement({ workId, lease, judgedAtMs, rows: given, answers }: WorkCommit): Prisma.Sql {
+function commitStatement({ workId, lease, judgedAtMs, rows: given, answers, rest }: WorkCommit): Prisma.Sql {
   // A capture that stands twice in a segment goes in once; its facts must not be counted twice.
   const rows = [...new Map(given.map((row) => [row.captureId, row])).values()];
   return Prisma.sql`
@@ -40,10 +40,10 @@ function commitStatement({ workId, lease, judgedAtMs, rows: given, answers }: Wo
       UPDATE work SET state = 'done', lease_until = NULL, done_at = now(), error = NULL,
                       answers_key = ${answers?.key ?? null}, answers_sha256 = ${answers?.sha256 ?? null},
                       answers_bytes = ${answers?.bytes ?? 0}::bigint, answers_kept = ${answers?.count ?? 0}::int,
-                      sweep_after = CASE WHEN lease > 1 THEN now() + ${sweepGrace}::interval END
+                      sweep_after = CASE WHEN lease > 1 THEN now() + ${sweepGrace}::interval END${rest ? onlyKept(rest) : Prisma.empty}
       WHERE id = ${workId} AND lease = ${lease} AND state = 'leased'
-      RETURNING id, run_id
-    ), given AS (
+      RETURNING id, run_id, segment_id, skew_ms
+    )${rest ? insertRest(rest) : Prisma.empty}, given AS (
       SELECT * FROM unnest(
         ${column(rows, (r) => r.captureId)}::uuid[],
         ${column(rows, (r) => time(r.capturedAtMs))}::timestamptz[],
@@ -58,21 +58,22 @@ function commitStatement({ workId, lease, judgedAtMs, rows: given, answers }: Wo
         ${column(rows, (r) => r.primaryMs)}::float8[],
         ${column(rows, (r) => r.candidateMs)}::float8[],
         ${column(rows, (r) => r.controlMs)}::float8[],
+        ${column(rows, (r) => r.lateMs)}::float8[],
         ${column(rows, (r) => r.attempts)}::int[],
         ${column(rows, (r) => r.maxAbs)}::float8[],
         ${column(rows, (r) => r.maxRel)}::float8[],
         ${column(rows, (r) => (r.details == null ? null : jsonText(r.details)))}::jsonb[]
       ) WITH ORDINALITY AS g(capture_id, captured_at, sample, disposition, reason, result, kind, signature, flip,
-                             primary_version, primary_ms, candidate_ms, control_ms, attempts, max_abs, max_rel,
-                             details, place)
+                             primary_version, primary_ms, candidate_ms, control_ms, late_ms, attempts, max_abs,
+                             max_rel, details, place)
     ), went_in AS (
       INSERT INTO outcomes (day, run_id, capture_id, work_id, captured_at, judged_at, sample, disposition, reason,
                             result, kind, signature, flip, primary_version, primary_ms, candidate_ms, control_ms,
-                            attempts, max_abs, max_rel, details)
+                            late_ms, attempts, max_abs, max_rel, details)
       SELECT (g.captured_at AT TIME ZONE 'UTC')::date, f.run_id, g.capture_id, f.id, g.captured_at,
              ${time(judgedAtMs)}::timestamptz, g.sample, g.disposition, g.reason, g.result, g.kind, g.signature,
-             g.flip, g.primary_version, g.primary_ms, g.candidate_ms, g.control_ms, g.attempts, g.max_abs,
-             g.max_rel, g.details
+             g.flip, g.primary_version, g.primary_ms, g.candidate_ms, g.control_ms, g.late_ms, g.attempts,
+             g.max_abs, g.max_rel, g.details
       FROM given g, fence f
       ON CONFLICT DO NOTHING
       RETURNING day, run_id, capture_id, work_id, captured_at, judged_at, primary_version
@@ -84,6 +85,22 @@ function commitStatement({ workId, lease, judgedAtMs, rows: given, answers }: Wo
     )
     SELECT EXISTS (SELECT 1 FROM fence)
         OR EXISTS (SELECT 1 FROM work WHERE id = ${workId} AND lease = ${lease} AND state = 'done') AS committed`;
+}
+
+/** The rows that were done stay with the work. It gives up its first row if that is among the others. */
+function onlyKept({ kept }: WorkRest): Prisma.Sql {
+  return Prisma.sql`, first_row = ${kept[0]!}::int, rows = ${kept.at(-1)! - kept[0]! + 1}::int,
+                      row_list = ${`{${kept}}`}::int[]`;
+}
+
+/** The rows that were not done, as a work of their own. */
+function insertRest({ rows, dueMs }: WorkRest): Prisma.Sql {
+  return Prisma.sql`, rest AS (
+      INSERT INTO work (segment_id, run_id, first_row, rows, row_list, due_ms, skew_ms)
+      SELECT segment_id, run_id, ${rows[0]!}::int, ${rows.at(-1)! - rows[0]! + 1}::int, ${`{${rows}}`}::int[],
+             ${dueMs}::float8, skew_ms
+      FROM fence
+    )`;
 }
 
 function insertDiffs(outputs: readonly Part<OutputComparison>[]): Prisma.Sql {

@@ -107,12 +107,12 @@ async function copyWorks(tx: Transaction, sourceRunId: number, runId: number, ra
   );
   const [row] = await tx.$queryRaw<{ kept: number }[]>`
     WITH source AS (
-      SELECT w.segment_id, w.first_row, w.rows, w.answers_kept, w.id
+      SELECT w.segment_id, w.first_row, w.rows, w.row_list, w.answers_kept, w.id
       FROM work w JOIN segments s ON s.id = w.segment_id
       WHERE w.run_id = ${sourceRunId} AND w.state = 'done' AND ${inTime}
     ), works AS (
-      INSERT INTO work (segment_id, run_id, first_row, rows)
-      SELECT segment_id, ${runId}::int, first_row, rows FROM source ORDER BY id
+      INSERT INTO work (segment_id, run_id, first_row, rows, row_list)
+      SELECT segment_id, ${runId}::int, first_row, rows, row_list FROM source ORDER BY id
     )
     SELECT coalesce(sum(answers_kept), 0)::float8 AS kept FROM source`;
   return row!.kept;
@@ -136,7 +136,7 @@ async function readProgress(prisma: PrismaClient, runId: number): Promise<RunPro
       count(*) FILTER (WHERE w.state IN ('pending', 'leased'))::float8 AS pending,
       count(*) FILTER (WHERE w.state = 'done')::float8 AS done,
       count(*) FILTER (WHERE w.state = 'dead')::float8 AS dead,
-      coalesce(sum(w.rows), 0)::float8 AS captures,
+      coalesce(sum(CASE WHEN w.row_list IS NULL THEN w.rows ELSE cardinality(w.row_list) END), 0)::float8 AS captures,
       coalesce(sum(source.answers_kept), 0)::float8 AS kept,
       coalesce(sum(source.answers_bytes), 0)::float8 AS bytes
     FROM runs r

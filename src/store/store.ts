@@ -10,6 +10,7 @@ import { createOutcomes } from "./outcomes.js";
 import { ensurePartitions } from "./partitions.js";
 import { createRegistry } from "./registry.js";
 import { createRejudges, type Rejudges } from "./rejudges.js";
+import { createReplays, type Replays } from "./replays.js";
 import { createRollups } from "./rollups.js";
 import { createSignatures, type Signatures } from "./signatures.js";
 import { createSwitches, type Switches } from "./switches.js";
@@ -24,6 +25,7 @@ export interface Store {
   outcomes: Outcomes;
   answers: AnswerStore;
   rejudges: Rejudges;
+  replays: Replays;
   rollups: Rollups;
   ledger: LedgerReader;
   traffic: TrafficReader;
@@ -51,6 +53,7 @@ export function createStore(databaseUrl: string, options: { poolMax?: number } =
     outcomes: createOutcomes(prisma),
     answers: createAnswerStore(prisma),
     rejudges: createRejudges(prisma),
+    replays: createReplays(prisma),
     rollups: createRollups(prisma),
     ledger: createLedgerReader(prisma),
     traffic: createTrafficReader(prisma),

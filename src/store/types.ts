@@ -9,6 +9,7 @@ import type { Disposition, Fact } from "../compare/facts.js";
 import type { OutputComparison, Result } from "../compare/types.js";
 import type { Redaction } from "../redaction/settings.js";
 import type { Endpoint, PrimaryEndpoint } from "../upstream/endpoint.js";
+import type { ReplayState } from "./replay-types.js";
 
 /** A span of time, `from` included, `to` not; null: unbounded. Read by whole minutes, widened to their bounds. */
 export interface TimeRange {
@@ -84,13 +85,14 @@ export interface Candidate {
   id: number;
   deploymentId: number;
   name: string;
-  state: "active" | "retired";
+  /** `target`: none that was registered, but the control or any other endpoint of a replay. */
+  state: "active" | "retired" | "target";
   endpoint: Endpoint;
   /** Digest of the model file where we serve it ourselves. */
   sha256: string | null;
   /** The endpoint's own model metadata when it was pinned. */
   metadata: unknown;
-  /** The newest live run: the open one while the candidate is active. */
+  /** The newest live run: the open one while the candidate is active. Of a `target`: its newest replay. */
   liveRunId: number;
   createdAtMs: number;
   updatedAtMs: number;
@@ -268,6 +270,28 @@ export interface LeasedWork {
   /** First row of the segment's file, and how many. */
   firstRow: number;
   rows: number;
+  /** Of these rows, those that are meant, ascending; null: all. */
+  rowList: readonly number[] | null;
+  /** Of a replay, its terms; null for any other. */
+  replay: ReplayTerms | null;
+}
+
+/** How the requests of a replay's work are to be sent. */
+export interface ReplayTerms {
+  state: ReplayState;
+  target: "candidate" | "control" | "url";
+  /** Times the recorded pace; null: as fast as allowed. */
+  speed: number | null;
+  /** Requests in flight at most, over all works. */
+  concurrency: number;
+  ratePerSecond: number | null;
+  onFailure: "skip" | "stop";
+  /** Where the recorded time line begins, by Postgres' clock. */
+  originMs: number;
+  /** When that was, or would have been, replayed, by Postgres' clock; null: unpaced. */
+  lineAtMs: number | null;
+  /** What the clock of the captures' gateway was ahead of Postgres' clock. */
+  skewMs: number;
 }
 
 /** What a rejudge reads: a run, and the answers that were kept of it for the work at hand. */
@@ -298,6 +322,8 @@ export interface OutcomeRow {
   primaryMs: number;
   candidateMs: number | null;
   controlMs: number | null;
+  /** Of a paced replay, how long after its time it was sent; absent: it was not, or there was none. */
+  lateMs?: number | null;
   /** How often the candidate was asked. */
   attempts: number;
   maxAbs: number | null;
@@ -315,6 +341,17 @@ export interface WorkCommit {
   rows: readonly OutcomeRow[];
   /** The blob of the candidate's answers, if they were kept. */
   answers?: KeptAnswers | null;
+  /** Rows of the work that were not done: they become a work of their own. */
+  rest?: WorkRest | null;
+}
+
+export interface WorkRest {
+  /** Ascending; never empty. */
+  rows: readonly number[];
+  /** Those that were done: ascending, and never empty either. */
+  kept: readonly number[];
+  /** Of a paced replay: the place of its first request on the recorded time line. */
+  dueMs: number | null;
 }
 
 /** A blob of candidate's answers. */

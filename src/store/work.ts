@@ -5,7 +5,7 @@ import type { Endpoint } from "../upstream/endpoint.js";
 import type { PrismaClient } from "./client.js";
 import type { WorkStore } from "./groups.js";
 import { cleanText } from "./sql.js";
-import type { LeasedWork, RunKind } from "./types.js";
+import type { LeasedWork, ReplayTerms, RunKind } from "./types.js";
 
 /** The life of a work: pending → leased → done, dead, or pending again. Time is Postgres' own. */
 export function createWorkStore(prisma: PrismaClient): WorkStore {
@@ -17,15 +17,20 @@ export function createWorkStore(prisma: PrismaClient): WorkStore {
                           lease_until = now() + ${leaseMs}::float8 * interval '1 millisecond',
                           stalls = stalls + (state = 'leased')::int
           WHERE id = ${workId} AND (state = 'pending' OR (state = 'leased' AND lease_until < now()))
-          RETURNING id, lease, stalls, segment_id, run_id, first_row, rows
+          RETURNING id, lease, stalls, segment_id, run_id, first_row, rows, row_list, skew_ms
         )
-        SELECT t.id, t.lease, t.stalls, t.first_row AS "firstRow", t.rows, r.id AS "runId", r.kind AS "runKind",
+        SELECT t.id, t.lease, t.stalls, t.first_row AS "firstRow", t.rows, t.row_list AS "rowList",
+               r.id AS "runId", r.kind AS "runKind",
                d.id AS "deploymentId", d.name AS "deploymentName", d.control, c.name AS "candidateName",
                v.url, v.model, v.version, v.headers, v.sha256, p.body AS policy,
                s.id AS "segmentId", s.blob_key AS "blobKey", s.sha256 AS "segmentSha256",
                s.deployment_id AS "segmentDeploymentId", s.day, d.keep_answers AS "keepAnswers", d.redaction,
                d.answers_bytes_per_day::float8 AS "answersBytesPerDay", r.source_run_id AS "sourceRunId",
-               source.answers_key AS "answersKey", source.answers_sha256 AS "answersSha256"
+               source.answers_key AS "answersKey", source.answers_sha256 AS "answersSha256",
+               CASE WHEN h.run_id IS NOT NULL THEN jsonb_build_object(
+                 'state', h.state, 'target', h.target->>'kind', 'speed', h.speed, 'concurrency', h.concurrency,
+                 'ratePerSecond', h.rate_per_second, 'onFailure', h.on_failure, 'originMs', h.origin_ms,
+                 'lineAtMs', h.line_at_ms, 'skewMs', t.skew_ms) END AS replay
         FROM taken t
         JOIN segments s ON s.id = t.segment_id
         JOIN runs r ON r.id = t.run_id
@@ -33,6 +38,7 @@ export function createWorkStore(prisma: PrismaClient): WorkStore {
         JOIN candidates c ON c.id = r.candidate_id
         JOIN model_versions v ON v.id = r.model_version_id
         JOIN policies p ON p.id = r.policy_id
+        LEFT JOIN replays h ON h.run_id = r.id
         LEFT JOIN LATERAL (
           SELECT answers_key, answers_sha256 FROM work w
           WHERE w.run_id = r.source_run_id AND w.segment_id = t.segment_id
@@ -66,7 +72,7 @@ export function createWorkStore(prisma: PrismaClient): WorkStore {
           UPDATE work SET state = 'dead', lease_until = NULL, done_at = now(), error = ${cleanText(error)},
                           sweep_after = now() + ${sweepGrace}::interval
           WHERE id = ${workId} AND lease = ${lease} AND state = 'leased'
-          RETURNING id, run_id, segment_id, first_row, rows
+          RETURNING id, run_id, segment_id, first_row, rows, row_list
         ), went_in AS (
           INSERT INTO outcomes (day, run_id, capture_id, work_id, captured_at, judged_at, sample, disposition,
                                 primary_version, primary_ms, attempts)
@@ -76,6 +82,7 @@ export function createWorkStore(prisma: PrismaClient): WorkStore {
           JOIN segments s ON s.id = f.segment_id
           JOIN captures c ON c.day = s.day AND c.segment_id = s.id
           WHERE c."row" >= f.first_row AND c."row" < f.first_row + f.rows
+            AND (f.row_list IS NULL OR c."row" = ANY (f.row_list))
           ON CONFLICT DO NOTHING
           RETURNING run_id, work_id, captured_at, judged_at, primary_version
         ), deltas AS (
@@ -90,11 +97,11 @@ export function createWorkStore(prisma: PrismaClient): WorkStore {
       return row?.dead === true;
     },
 
-    async dueForQueue({ limit, olderThanMs, rejudge = false }) {
+    async dueForQueue({ limit, olderThanMs, kind }) {
       const rows = await prisma.$queryRaw<{ id: bigint }[]>`
         WITH due AS (
           SELECT work.id FROM work JOIN runs ON runs.id = work.run_id
-          WHERE work.state IN ('pending', 'leased') AND (runs.kind = 'rejudge') = ${rejudge}
+          WHERE work.state IN ('pending', 'leased') AND runs.kind = ${kind}
             AND (work.state = 'pending' OR lease_until < now())
             AND (enqueued_at IS NULL OR enqueued_at < now() - ${olderThanMs}::float8 * interval '1 millisecond'
                  OR (work.state = 'leased' AND enqueued_at < lease_until))
@@ -118,6 +125,7 @@ interface LeaseRow {
   stalls: number;
   firstRow: number;
   rows: number;
+  rowList: number[] | null;
   runId: number;
   runKind: RunKind;
   deploymentId: number;
@@ -141,6 +149,7 @@ interface LeaseRow {
   sourceRunId: number | null;
   answersKey: string | null;
   answersSha256: string | null;
+  replay: ReplayTerms | null;
 }
 
 function leasedWork(row: LeaseRow): LeasedWork {
@@ -158,7 +167,8 @@ function leasedWork(row: LeaseRow): LeasedWork {
     candidateName: row.candidateName,
     endpoint: { url, model, version, headers },
     sha256: row.sha256,
-    control: row.control,
+    // Its own noise is not measured by asking it twice.
+    control: row.replay?.target === "control" ? null : row.control,
     policy: row.policy,
     keepAnswers: row.keepAnswers,
     redaction: redactionSchema.parse(row.redaction),
@@ -173,5 +183,7 @@ function leasedWork(row: LeaseRow): LeasedWork {
     },
     firstRow: row.firstRow,
     rows: row.rows,
+    rowList: row.rowList,
+    replay: row.replay,
   };
 }

@@ -12,7 +12,10 @@ import type { Capture } from "../../src/capture/capture.js";
 import { writeSegment } from "../../src/capture/segment.js";
 import { newId } from "../../src/ids.js";
 import { createHosts } from "../../src/replay/hosts.js";
+import { createClock } from "../../src/replay/pacing/clock.js";
+import { createSender } from "../../src/replay/pacing/sender.js";
 import type { ReplayDeps } from "../../src/replay/replay-work.js";
+import { createTimeLines } from "../../src/replay/time-line.js";
 import { createTurns } from "../../src/replay/turns.js";
 import type { CaptureRow } from "../../src/store/types.js";
 import { createUpstream } from "../../src/upstream/client.js";
@@ -115,6 +118,7 @@ export async function openReplayWorld() {
   const folder = await mkdtemp(join(tmpdir(), "understudy-replay-"));
   const blobs = createFileStore(folder);
   const upstream = createUpstream({ config: { secret: () => undefined } });
+  const sender = createSender({ config: { environment: {} } });
   let names = 0;
 
   /** What one worker process has; each has turns of its own. */
@@ -141,6 +145,11 @@ export async function openReplayWorld() {
       responseBytesMax: 100_000,
       controlShare: 0.1,
       redaction: { key: "a-redaction-key-of-forty-characters-or-so", bytesMax: 100_000 },
+      history: {
+        replays: world.store.replays,
+        sender,
+        lines: createTimeLines(world.store.registry.clockMs, createClock()),
+      },
       ...over,
     };
   }
@@ -202,6 +211,7 @@ export async function openReplayWorld() {
       world.prisma.$executeRaw`UPDATE work SET lease_until = now() - interval '1 second' WHERE id = ${id}`,
 
     async close() {
+      await sender.close();
       await upstream.close();
       await world.close();
       await rm(folder, { recursive: true, force: true });

@@ -38,6 +38,8 @@ test("a leased work tells all that is needed to do it", async () => {
   const { workIds } = await catalogue.commitSegment(commit);
   await registry.setPolicy("told", { later: true });
   expect(await work.lease(workIds[0]!, "worker-1", 60_000)).toEqual({
+    rowList: null,
+    replay: null,
     id: workIds[0],
     lease: 1,
     stalls: 0,
@@ -172,9 +174,9 @@ test("what the reconciler puts into the queue again", async () => {
   const dead = await add(longAgo);
   await work.markDead(dead, (await lease(dead)).lease, "dead");
 
-  const due = await work.dueForQueue({ limit: 100, olderThanMs: 60_000 });
+  const due = await work.dueForQueue({ limit: 100, olderThanMs: 60_000, kind: "live" });
   expect(due).toEqual([never, old, ranOut]);
-  expect(await work.dueForQueue({ limit: 100, olderThanMs: 60_000 })).toEqual([]);
+  expect(await work.dueForQueue({ limit: 100, olderThanMs: 60_000, kind: "live" })).toEqual([]);
   expect(await work.lease(fresh, "worker", 60_000)).not.toBeNull();
 });
 
@@ -186,9 +188,9 @@ test("two reconcilers at a time get different works, each at most its limit", as
   }
   await own.prisma.work.updateMany({ data: { enqueuedAt: null } });
   const due = await Promise.all(
-    [1, 2, 3, 4].map(() => own.store.work.dueForQueue({ limit: 5, olderThanMs: 60_000 })),
+    [1, 2, 3, 4].map(() => own.store.work.dueForQueue({ limit: 5, olderThanMs: 60_000, kind: "live" })),
   );
-  const rest = await own.store.work.dueForQueue({ limit: 100, olderThanMs: 60_000 });
+  const rest = await own.store.work.dueForQueue({ limit: 100, olderThanMs: 60_000, kind: "live" });
   expect(Math.max(...due.map((ids) => ids.length))).toBe(5);
   const all = [...due.flat(), ...rest];
   expect(all).toHaveLength(20);

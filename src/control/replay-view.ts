@@ -1,0 +1,83 @@
+import type { Replay as StoredReplay } from "../store/replay-types.js";
+import type { SeriesCounts } from "../store/types.js";
+import type { CandidateLedger, Replay } from "./api.js";
+import { latencyOf } from "./summary.js";
+
+type Series = ReadonlyMap<string, SeriesCounts>;
+
+/** @param series of its run, over all time */
+export function replayView(replay: StoredReplay, series: Series): Replay {
+  const { runId, speed, works, lengthMs, lineAtMs, interruptions } = replay;
+  const ledger = ledgerOf(replay, series.get("dispositions")?.counts ?? new Map());
+  const ended = sumOf(ledger) - ledger.pending - (ledger.notReplayed.cancelled ?? 0);
+  return {
+    id: runId,
+    deployment: replay.deployment,
+    candidate: replay.candidate,
+    target: replay.target,
+    selection: replay.selection,
+    filter: replay.filter,
+    policyVersion: replay.policyVersion,
+    pace: speed === null ? "max" : speed === 1 ? "original" : speed,
+    concurrency: replay.concurrency,
+    ratePerSecond: replay.ratePerSecond,
+    onFailure: replay.onFailure,
+    state: replay.state,
+    error: replay.error,
+    captures: replay.captures,
+    ended,
+    ledger,
+    balanced: sumOf(ledger) === replay.captures,
+    works,
+    line: speed === null ? null : { lengthMs, beganAt: lineAtMs, interruptions },
+    lag: speed === null ? null : lagOf(series.get("lag"), ledger),
+    createdAt: replay.createdAtMs,
+    startedAt: replay.startedAtMs,
+    endedAt: replay.endedAtMs,
+  };
+}
+
+/** The account of what was planned. Outcomes are counted by the commits, what is open or was given up by the works. */
+function ledgerOf(
+  { pending, cancelled }: StoredReplay,
+  counts: ReadonlyMap<string, number>,
+): CandidateLedger {
+  const notReplayed = byReason(counts, "not_replayed:");
+  if (cancelled > 0) notReplayed.cancelled = cancelled;
+  return {
+    compared: counts.get("compared") ?? 0,
+    candidateError: byReason(counts, "candidate_error:"),
+    notReplayed,
+    expired: counts.get("expired") ?? 0,
+    dead: counts.get("dead") ?? 0,
+    erased: counts.get("erased") ?? 0,
+    pending,
+  };
+}
+
+function sumOf(ledger: CandidateLedger): number {
+  const { compared, candidateError, notReplayed, expired, dead, erased, pending } = ledger;
+  return compared + total(candidateError) + total(notReplayed) + expired + dead + erased + pending;
+}
+
+function byReason(counts: ReadonlyMap<string, number>, prefix: string): Record<string, number> {
+  return Object.fromEntries(
+    [...counts].flatMap(([label, n]) => (label.startsWith(prefix) ? [[label.slice(prefix.length), n]] : [])),
+  );
+}
+
+function lagOf(
+  counts: SeriesCounts | undefined,
+  { notReplayed }: CandidateLedger,
+): NonNullable<Replay["lag"]> {
+  const { p50, p99 } = latencyOf(counts);
+  return {
+    sent: [...(counts?.counts.values() ?? [])].reduce((sum, n) => sum + n, 0),
+    p50,
+    p99,
+    max: counts?.max ?? null,
+    neverSent: notReplayed.never_sent ?? 0,
+  };
+}
+
+const total = (counts: Record<string, number>) => Object.values(counts).reduce((sum, n) => sum + n, 0);

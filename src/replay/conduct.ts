@@ -1,0 +1,53 @@
+import { messageOf } from "../errors.js";
+import type { Logger } from "../log.js";
+import type { Queues } from "../queue/backend.js";
+import { historyJob } from "../queue/jobs.js";
+import type { Replays } from "../store/replays.js";
+
+const everyMs = 500;
+
+/**
+ * Takes the replays on, step by step, until it is stopped. Every worker does: whoever comes first takes the step. Not
+ * a scheduled job, since a queue that is full, or slow for a moment, would hold up every time line.
+ */
+export function keepConducting(deps: {
+  replays: Pick<Replays, "conduct">;
+  queues: Pick<Queues, "add">;
+  log: Logger;
+}): { stop(): Promise<void> } {
+  const { replays, queues, log } = deps;
+  let timer: NodeJS.Timeout | undefined;
+  let stopped = false;
+  let failing = false;
+
+  async function step(): Promise<void> {
+    try {
+      const due = await replays.conduct();
+      if (due.length > 0) {
+        await queues.add(
+          historyJob,
+          due.map((workId) => ({ workId: String(workId) })),
+        );
+      }
+      failing = false;
+    } catch (error) {
+      // Once: it is tried twice a second. What was not queued is queued again by a later step.
+      if (!failing) log.warn({ error: messageOf(error) }, "replays not taken on");
+      failing = true;
+    }
+    if (!stopped) timer = setTimeout(next, everyMs);
+  }
+
+  let running = Promise.resolve();
+  function next(): void {
+    running = step();
+  }
+  next();
+  return {
+    stop: async () => {
+      stopped = true;
+      clearTimeout(timer);
+      await running;
+    },
+  };
+}
