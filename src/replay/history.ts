@@ -98,12 +98,18 @@ async function inParallel(
     if (waitMs > 0) await sleep(waitMs);
     return task.sides.candidate(request);
   }
-  const limited = { ...task, sides: { ...task.sides, candidate: everyMs === 0 ? task.sides.candidate : place } };
+  const limited = {
+    ...task,
+    sides: { ...task.sides, candidate: everyMs === 0 ? task.sides.candidate : place },
+  };
 
   async function run(): Promise<void> {
     for (let strand = strands[next]; strand && !halt.aborted; strand = strands[next]) {
       next += 1;
-      const rows = await replayInOrder(strand.map((at) => captures[at]!), limited);
+      const rows = await replayInOrder(
+        strand.map((at) => captures[at]!),
+        limited,
+      );
       for (const row of rows) outcomes.push(onOutcome(row));
     }
   }
