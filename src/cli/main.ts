@@ -18,6 +18,7 @@ const commands: Record<string, () => Promise<Command>> = {
   capture: async () => (await import("./capture.js")).captureCommand(),
   status: async () => (await import("./status.js")).statusCommand(),
   replay: async () => (await import("./replay.js")).replayCommand(),
+  gate: async () => (await import("./gate.js")).gateCommand(),
   diff: async () => (await import("./diff.js")).diffCommand(),
   redaction: async () => (await import("./redaction.js")).redactionCommand(),
   policy: async () => (await import("./policy.js")).policyCommand(),

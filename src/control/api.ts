@@ -4,8 +4,11 @@ import { dispositions } from "../compare/facts.js";
 import { outputPolicySchema, policySchema } from "../compare/policy.js";
 import { signatureMarks, signatureStates } from "../compare/signature-state.js";
 import { comparisonKinds, differenceKinds, results } from "../compare/types.js";
+import { gateCriteriaSchema } from "../gate/criteria.js";
+import { gateReportSchema } from "../gate/report.js";
 import { redactionSchema } from "../redaction/settings.js";
 import { captureFilterSchema } from "../selections/filter.js";
+import { gateStates } from "../store/gate-types.js";
 import { replayStates } from "../store/replay-types.js";
 import { datatypes } from "../tensor/tensor.js";
 import { failureKinds } from "../upstream/observation.js";
@@ -864,6 +867,52 @@ export type Alert = z.infer<typeof alert>;
 export const alertPage = pageOf(alert).meta({ id: "AlertPage" });
 export type AlertPage = z.infer<typeof alertPage>;
 
+// ── gates ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+const person = z.string().trim().min(1, "must not be empty").max(128);
+
+export const gateCreate = gateCriteriaSchema
+  .extend({
+    deployment: z.string().max(128),
+    candidate: z.string().max(128),
+    sinceMs: z
+      .number()
+      .int("must be a whole number")
+      .min(1_000, "must be at least 1000")
+      .max(366 * 86_400_000, "must be at most 366 days")
+      .default(86_400_000)
+      .meta({ description: "How far back the live run is judged; default: 24 hours" }),
+    author: person.default("unknown").meta({ description: "Who asks; nobody checks who they are" }),
+  })
+  .meta({ id: "GateCreate" });
+export type GateCreate = z.input<typeof gateCreate>;
+
+export const gateReport = gateReportSchema.meta({ id: "GateReport" });
+export type GateReport = z.infer<typeof gateReport>;
+
+export const gateItem = z
+  .object({
+    id: z.number().int(),
+    deployment: z.string(),
+    candidate: z.string(),
+    run: z.number().int(),
+    runKind: z.enum(["live", "replay", "rejudge"]),
+    author: z.string(),
+    state: z.enum(gateStates),
+    verdict: z.enum(["pass", "fail", "inconclusive"]).nullable(),
+    error: z.string().nullable().meta({ description: "Why there is no verdict" }),
+    sha256: z.string().nullable().meta({ description: "Of the report as evidence: over its canonical JSON" }),
+    createdAt: moment,
+    endedAt: moment.nullable(),
+  })
+  .meta({ id: "GateItem" });
+export type GateItem = z.infer<typeof gateItem>;
+export const gatePage = pageOf(gateItem).meta({ id: "GatePage" });
+export type GatePage = z.infer<typeof gatePage>;
+
+export const gate = gateItem.extend({ report: gateReport.nullable() }).meta({ id: "Gate" });
+export type Gate = z.infer<typeof gate>;
+
 // ── queries ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /** The end of the year 9999: what lies beyond has no plain ISO 8601 form. */
@@ -924,6 +973,11 @@ export const comparisonsQuery = z
   .refine(forward, notForward);
 export type ComparisonsQuery = z.infer<typeof comparisonsQuery>;
 export const replaysQuery = z.strictObject({ deployment: z.string().max(128).optional(), ...pageFields });
+export const gatesQuery = z.strictObject({
+  deployment: z.string().max(128).optional(),
+  candidate: z.string().max(128).optional(),
+  ...pageFields,
+});
 export const alertsQuery = z.strictObject({
   deployment: z.string().optional(),
   state: z.enum(["firing", "resolved"]).optional(),

@@ -15,6 +15,7 @@ import { candidateRoutes } from "./routes/candidates.js";
 import { captureRoutes } from "./routes/capture.js";
 import { comparisonRoutes } from "./routes/comparisons.js";
 import { deploymentRoutes } from "./routes/deployments.js";
+import { gateRoutes } from "./routes/gates.js";
 import { proposalRoutes } from "./routes/proposals.js";
 import { replayRoutes } from "./routes/replays.js";
 import { runRoutes } from "./routes/runs.js";
@@ -35,6 +36,7 @@ export function apiRoutes(context: ControlContext): Route[] {
     ...signatureRoutes(context),
     ...proposalRoutes(context),
     ...alertRoutes(context),
+    ...gateRoutes(context),
   ];
 }
 

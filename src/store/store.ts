@@ -3,6 +3,8 @@ import { type AnswerStore, createAnswerStore } from "./answers.js";
 import { createCatalogue } from "./catalogue.js";
 import { createPrisma } from "./client.js";
 import { type Comparisons, createComparisons } from "./comparisons.js";
+import type { Gates } from "./gate-types.js";
+import { createGates } from "./gates.js";
 import { createGauges, type Gauges } from "./gauges.js";
 import type { Catalogue, LedgerReader, Outcomes, Registry, Rollups, WorkStore } from "./groups.js";
 import { createLedgerReader } from "./ledger.js";
@@ -33,6 +35,7 @@ export interface Store {
   comparisons: Comparisons;
   signatures: Signatures;
   alerts: Alerts;
+  gates: Gates;
   gauges: Gauges;
   /** Makes the partitions of the days to come that are missing; returns their names. */
   ensurePartitions(options: { daysAhead: number }): Promise<string[]>;
@@ -61,6 +64,7 @@ export function createStore(databaseUrl: string, options: { poolMax?: number } =
     comparisons: createComparisons(prisma),
     signatures: createSignatures(prisma),
     alerts: createAlerts(prisma),
+    gates: createGates(prisma),
     gauges: createGauges(prisma),
     ensurePartitions: (options) => ensurePartitions(prisma, options),
     close: () => prisma.$disconnect(),

@@ -29,7 +29,8 @@ export function accountRoutes({ store }: Pick<ControlContext, "store">): Route[]
       handle: async ({ params, query }) => {
         const candidate = await store.registry.getCandidate(params.deployment, params.candidate);
         const run = await chosenRun(store, candidate, query.run);
-        return summaryOf(run, await store.rollups.summary(run, timeRange(query)));
+        const series = await store.rollups.summary(run, timeRange(query));
+        return { ...summaryOf(run, series), verdict: await store.gates.verdictOf(run) };
       },
     }),
   ];

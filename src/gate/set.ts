@@ -1,0 +1,55 @@
+/** How the requests of a gate's set ended: the base sample alone, up to the watermark. */
+export interface SetCounts {
+  captured: number;
+  matches: number;
+  mismatches: number;
+  ignored: number;
+  incomparable: number;
+  /** Of the comparisons in which an output declares a decision: those in which one changed, and all. */
+  flips: number;
+  decided: number;
+  candidateError: Record<string, number>;
+  notReplayed: Record<string, number>;
+  expired: number;
+  dead: number;
+  erased: number;
+}
+
+/** Latencies of the same requests, in milliseconds; Infinity where the candidate did not answer. */
+export interface LatencyPairs {
+  reference: "control" | "primary";
+  candidateMs: Float64Array;
+  referenceMs: Float64Array;
+}
+
+/** All that a verdict hangs on. */
+export interface GateSample {
+  counts: SetCounts;
+  /** Captured longer than a minute ago and not finished when the set was frozen, so behind the watermark. */
+  waiting: number;
+  /** Requests of a sealed selection that were not read; `Infinity` for live traffic, which is a stream. */
+  remaining: number;
+  balanced: boolean;
+  /** null: nothing was replayed to a control, and the primary is not accepted instead. */
+  latency: LatencyPairs | null;
+}
+
+export const sum = (counts: Record<string, number>): number =>
+  Object.values(counts).reduce((total, n) => total + n, 0);
+
+/** Comparisons that say match or mismatch. */
+export function samplesOf({ matches, mismatches }: SetCounts): number {
+  return matches + mismatches;
+}
+
+/** Requests that were replayed and came to something: an answer, or a named failure. */
+export function finishedOf(counts: SetCounts): number {
+  const { ignored, incomparable, candidateError } = counts;
+  return samplesOf(counts) + ignored + incomparable + sum(candidateError);
+}
+
+/** Finished ÷ captured; what was erased since is owed by nobody. null: nothing was captured. */
+export function coverageOf({ counts, waiting }: Pick<GateSample, "counts" | "waiting">): number | null {
+  const owed = counts.captured - counts.erased + waiting;
+  return owed <= 0 ? null : finishedOf(counts) / owed;
+}
