@@ -16,10 +16,28 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/browser/**", "test/interop/**"],
+          exclude: ["test/browser/**", "test/interop/**", "test/faults/**"],
         },
       },
       { extends: true, test: { name: "browser", include: ["test/browser/**/*.test.ts"] } },
+      {
+        extends: true,
+        test: {
+          name: "faults",
+          // Rows of docs/faults.md that tests of single parts prove with real processes run here as well.
+          include: [
+            "test/faults/**/*.test.ts",
+            "test/gateway/disk-full.test.ts",
+            "test/gateway/faults.test.ts",
+            "test/pipeline/**/*.test.ts",
+            "test/queue/redis.test.ts",
+            "test/workers/**/*.test.ts",
+          ],
+          // Halted servers and killed processes: another file's load would blur what a fault did.
+          fileParallelism: false,
+          testTimeout: 240_000,
+        },
+      },
       { extends: true, test: { name: "interop", include: ["test/interop/**/*.test.ts"] } },
     ],
   },
