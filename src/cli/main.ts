@@ -17,6 +17,7 @@ const commands: Record<string, () => Promise<Command>> = {
   candidate: async () => (await import("./candidate.js")).candidateCommand(),
   capture: async () => (await import("./capture.js")).captureCommand(),
   status: async () => (await import("./status.js")).statusCommand(),
+  selection: async () => (await import("./selection.js")).selectionCommand(),
   replay: async () => (await import("./replay.js")).replayCommand(),
   gate: async () => (await import("./gate.js")).gateCommand(),
   diff: async () => (await import("./diff.js")).diffCommand(),

@@ -37,7 +37,12 @@ export function replayReport(replay: Replay): string {
       ? []
       : [
           `  sent late by   p50 ${shown(lag.p50)}, p99 ${shown(lag.p99)}, at most ${shown(lag.max)}; never sent ${lag.neverSent}`,
+          ...(lag.driftMs === null ? [] : [`  drift          ${shown(lag.driftMs)}`]),
+          ...(lag.latencyCounts
+            ? []
+            : ["  its latencies say nothing: the load was another than the recorded one"]),
         ]),
+    ...(line !== null && line.skewMs >= 1 ? [`  clock skew     ${shown(line.skewMs)} between gateways`] : []),
     ...(line !== null && line.interruptions > 0 ? [`  interrupted    ${line.interruptions} times`] : []),
     `next: understudy status, or GET /api/v1/deployments/${deployment}/candidates/${candidate}/summary?run=${id}`,
   ];

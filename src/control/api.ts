@@ -689,6 +689,35 @@ export const captureFilter = captureFilterSchema.meta({
 });
 export type CaptureFilter = z.infer<typeof captureFilter>;
 
+export const selectionCreate = z
+  .strictObject({
+    name,
+    filter: captureFilter.default({}),
+    seal: z.boolean().default(false).meta({ description: "These very captures for ever" }),
+  })
+  .meta({ id: "SelectionCreate" });
+
+export const selection = z
+  .object({
+    deployment: z.string(),
+    name: z.string(),
+    filter: captureFilter,
+    captures: count.meta({ description: "Its members; unsealed: those that match now" }),
+    erased: count.meta({ description: "Of its members, those that were erased since" }),
+    sealed: z
+      .object({
+        at: moment,
+        key: z.string().meta({ description: "The order is that of SHA-256 over KEY:ID" }),
+        sha256: z.string().meta({ description: "Over the members' ids in that order, one a line" }),
+      })
+      .nullable(),
+    createdAt: moment,
+  })
+  .meta({ id: "Selection" });
+export type Selection = z.infer<typeof selection>;
+export const selectionPage = pageOf(selection).meta({ id: "SelectionPage" });
+export type SelectionPage = z.infer<typeof selectionPage>;
+
 const pace = z
   .union([z.enum(["original", "max"]), z.number().positive().max(1_000)])
   .meta({ description: "original; so many times as fast; or max: as fast as the caps allow" });
@@ -757,6 +786,10 @@ export const replay = z
         lengthMs: ms.meta({ description: "From the first request to the last, as recorded" }),
         beganAt: z.number().nullable().meta({ description: "By the database's clock; moved by pauses" }),
         interruptions: count.meta({ description: "How often it stood still since no worker ran" }),
+        skew: z.array(z.object({ gateway: z.string(), offsetMs: ms })).meta({
+          description: "What each gateway's clock was ahead of the database's; taken out of the line",
+        }),
+        skewMs: ms.meta({ description: "Between the gateways that differ most" }),
       })
       .nullable()
       .meta({ description: "null: unpaced" }),
@@ -766,7 +799,15 @@ export const replay = z
         p50: ms.nullable(),
         p99: ms.nullable(),
         max: ms.nullable(),
+        late: count.meta({ description: "Sent more than 10 ms after their time, within 1 %" }),
         neverSent: count.meta({ description: "Overdue by more than a second: not sent" }),
+        driftMs: ms.nullable().meta({
+          description:
+            "Median of the last tenth of the time line minus that of the first; null: not done yet",
+        }),
+        latencyCounts: z.boolean().meta({
+          description: "false: p99 is above 50 ms, or requests were never sent, so latencies say nothing",
+        }),
       })
       .nullable()
       .meta({ description: "How long after their time requests were sent; null: unpaced" }),

@@ -19,6 +19,7 @@ import { gateRoutes } from "./routes/gates.js";
 import { proposalRoutes } from "./routes/proposals.js";
 import { replayRoutes } from "./routes/replays.js";
 import { runRoutes } from "./routes/runs.js";
+import { selectionRoutes } from "./routes/selections.js";
 import { signatureRoutes } from "./routes/signatures.js";
 
 const bodyBytesMax = 1024 ** 2;
@@ -32,6 +33,7 @@ export function apiRoutes(context: ControlContext): Route[] {
     ...captureRoutes(context),
     ...runRoutes(context),
     ...replayRoutes(context),
+    ...selectionRoutes(context),
     ...comparisonRoutes(context),
     ...signatureRoutes(context),
     ...proposalRoutes(context),

@@ -1,3 +1,5 @@
+import { countAbove } from "../stats/sketch.js";
+import type { ReplayFidelity } from "../store/replay-fidelity.js";
 import type { Replay as StoredReplay } from "../store/replay-types.js";
 import type { SeriesCounts } from "../store/types.js";
 import type { CandidateLedger, Replay } from "./api.js";
@@ -5,8 +7,16 @@ import { latencyOf } from "./summary.js";
 
 type Series = ReadonlyMap<string, SeriesCounts>;
 
-/** @param series of its run, over all time */
-export function replayView(replay: StoredReplay, series: Series): Replay {
+/** Above this a request counts as late. */
+const lateMs = 10;
+/** Above this the load was another than the recorded one, and the latencies under it say nothing. */
+const lagP99MsMax = 50;
+
+/**
+ * @param series of its run, over all time
+ * @param fidelity of a paced replay
+ */
+export function replayView(replay: StoredReplay, series: Series, fidelity: ReplayFidelity): Replay {
   const { runId, speed, works, lengthMs, lineAtMs, interruptions } = replay;
   const ledger = ledgerOf(replay, series.get("dispositions")?.counts ?? new Map());
   const ended = sumOf(ledger) - ledger.pending - (ledger.notReplayed.cancelled ?? 0);
@@ -29,8 +39,8 @@ export function replayView(replay: StoredReplay, series: Series): Replay {
     ledger,
     balanced: sumOf(ledger) === replay.captures,
     works,
-    line: speed === null ? null : { lengthMs, beganAt: lineAtMs, interruptions },
-    lag: speed === null ? null : lagOf(series.get("lag"), ledger),
+    line: speed === null ? null : { lengthMs, beganAt: lineAtMs, interruptions, ...skewOf(fidelity) },
+    lag: speed === null ? null : lagOf(series.get("lag"), ledger, fidelity),
     createdAt: replay.createdAtMs,
     startedAt: replay.startedAtMs,
     endedAt: replay.endedAtMs,
@@ -66,17 +76,27 @@ function byReason(counts: ReadonlyMap<string, number>, prefix: string): Record<s
   );
 }
 
+function skewOf({ skew }: ReplayFidelity) {
+  const offsets = skew.map(({ offsetMs }) => offsetMs);
+  return { skew, skewMs: offsets.length === 0 ? 0 : Math.max(...offsets) - Math.min(...offsets) };
+}
+
 function lagOf(
   counts: SeriesCounts | undefined,
   { notReplayed }: CandidateLedger,
+  { driftMs }: ReplayFidelity,
 ): NonNullable<Replay["lag"]> {
   const { p50, p99 } = latencyOf(counts);
+  const neverSent = notReplayed.never_sent ?? 0;
   return {
     sent: [...(counts?.counts.values() ?? [])].reduce((sum, n) => sum + n, 0),
     p50,
     p99,
     max: counts?.max ?? null,
-    neverSent: notReplayed.never_sent ?? 0,
+    late: countAbove(counts?.counts ?? new Map(), lateMs),
+    neverSent,
+    driftMs,
+    latencyCounts: neverSent === 0 && p99 !== null && p99 <= lagP99MsMax,
   };
 }
 

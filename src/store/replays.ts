@@ -5,6 +5,7 @@ import type { PrismaClient } from "./client.js";
 import { noDeployment } from "./deployments.js";
 import { Prisma } from "./generated/client.js";
 import { conductReplays } from "./replay-conduct.js";
+import { type ReplayFidelity, readFidelity } from "./replay-fidelity.js";
 import { pinTarget } from "./replay-target.js";
 import type { NewReplay, Replay, ReplayState } from "./replay-types.js";
 import { capturesToReplay, insertWorks } from "./replay-works.js";
@@ -24,6 +25,8 @@ export interface Replays {
   /** Goes on with what was due first, as if no time had passed. */
   resume(runId: number): Promise<Replay>;
   cancel(runId: number): Promise<Replay>;
+  /** How faithful the time line of a replay was. */
+  fidelity(runId: number): Promise<ReplayFidelity>;
   /** null: there is no such replay. */
   state(runId: number): Promise<ReplayState | null>;
   /** Ends a replay that goes on, for a reason. Any other stays as it is. */
@@ -80,6 +83,7 @@ export function createReplays(prisma: PrismaClient): Replays {
       await dropWorks(runId);
       return get(runId);
     },
+    fidelity: (runId) => readFidelity(prisma, runId),
     async state(runId) {
       const found = await prisma.replay.findUnique({ where: { runId }, select: { state: true } });
       return (found?.state as ReplayState | undefined) ?? null;

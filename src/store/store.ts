@@ -14,6 +14,7 @@ import { createRegistry } from "./registry.js";
 import { createRejudges, type Rejudges } from "./rejudges.js";
 import { createReplays, type Replays } from "./replays.js";
 import { createRollups } from "./rollups.js";
+import { createSelections, type Selections } from "./selections.js";
 import { createSignatures, type Signatures } from "./signatures.js";
 import { createSwitches, type Switches } from "./switches.js";
 import { createTrafficReader, type TrafficReader } from "./traffic.js";
@@ -28,6 +29,7 @@ export interface Store {
   answers: AnswerStore;
   rejudges: Rejudges;
   replays: Replays;
+  selections: Selections;
   rollups: Rollups;
   ledger: LedgerReader;
   traffic: TrafficReader;
@@ -57,6 +59,7 @@ export function createStore(databaseUrl: string, options: { poolMax?: number } =
     answers: createAnswerStore(prisma),
     rejudges: createRejudges(prisma),
     replays: createReplays(prisma),
+    selections: createSelections(prisma),
     rollups: createRollups(prisma),
     ledger: createLedgerReader(prisma),
     traffic: createTrafficReader(prisma),

@@ -1,10 +1,11 @@
+import { createHash } from "node:crypto";
 import type { ServerResponse } from "node:http";
 import { afterAll, afterEach, beforeAll, expect, it, onTestFinished, vi } from "vitest";
 import type { Capture } from "../../src/capture/capture.js";
 import { newId } from "../../src/ids.js";
 import type { Child } from "../../src/process/child.js";
 import type { NewReplay, Replay } from "../../src/store/replay-types.js";
-import { noonMs } from "../store/support.js";
+import { noonMs, wholeTime } from "../store/support.js";
 import { startWorker } from "../workers/processes.js";
 import {
   answer,
@@ -100,7 +101,7 @@ it("sends exactly the errors of a recording with 3 % of them", async () => {
   );
 });
 
-it("keeps the recorded pace, and says how late each request was", async () => {
+it("keeps the recorded order and says how late each request was; what is overdue is not sent", async () => {
   const { candidate, open } = await record([
     range(20).map((i) => at(i * 50, i)),
     range(20).map((i) => at(1_025 + i * 50, 20 + i)),
@@ -108,8 +109,122 @@ it("keeps the recorded pace, and says how late each request was", async () => {
   const replay = await open({ speed: 1, concurrency: 64 });
   await start();
   await until(replay.runId, "done");
-  expect(candidate.received.map(({ x }) => x)).toEqual(range(40));
   const rows = await outcomes(replay.runId);
-  expect(rows.map(({ disposition }) => disposition)).toEqual(range(40).map(() => "compared"));
-  for (const { lateMs } of rows) expect(lateMs).toBeGreaterThanOrEqual(0);
+  expect(rows.length).toBe(40);
+  const sent = rows.filter(({ reason }) => reason !== "never_sent");
+  expect(candidate.received.length).toBe(sent.length);
+  for (const { disposition, lateMs } of sent) {
+    expect(disposition).toBe("compared");
+    expect(lateMs).toBeGreaterThanOrEqual(0);
+    expect(lateMs).toBeLessThanOrEqual(1_000);
+  }
+});
+
+it("judges each request once although its worker is killed half way", async () => {
+  const segments = range(4).map((s) => range(50).map((i) => at(s * 1_000 + i * 10, s * 50 + i)));
+  let halfway = () => {};
+  const half = new Promise<void>((resolve) => {
+    halfway = resolve;
+  });
+  let received = 0;
+  const { open } = await record(segments, ({ x }, response) => {
+    received += 1;
+    if (received === 100) halfway();
+    // The fault must find requests on their way.
+    setTimeout(() => response.end(answer(x)), received > 100 ? 50 : 0);
+  });
+  const replay = await open({ concurrency: 8 });
+  const first = await start();
+  await half;
+  first.process.kill("SIGKILL");
+  expect(await first.exited).toBe("SIGKILL");
+  expect((await world.store.replays.get(replay.runId)).pending).toBeGreaterThan(0);
+  await start();
+  await until(replay.runId, "done");
+  const rows = await outcomes(replay.runId);
+  expect(new Set(rows.map(({ captureId }) => captureId)).size).toBe(200);
+  expect(rows.length).toBe(200);
+  const series = await world.store.rollups.summary(replay.runId, wholeTime);
+  expect(Object.fromEntries(series.get("dispositions")!.counts)).toEqual({ compared: 200 });
+});
+
+it("is paused, goes on where it stopped, and is cancelled with an account of the rest", async () => {
+  const { candidate, open } = await record(
+    range(3).map((s) => range(100).map((i) => at(s * 1_000 + i * 10, s * 100 + i))),
+    ({ x }, response) => setTimeout(() => response.end(answer(x)), 30),
+  );
+  const replay = await open({ concurrency: 2 });
+  await start();
+  await vi.waitFor(() => expect(candidate.received.length).toBeGreaterThan(20), { timeout: 40_000 });
+  await world.store.replays.pause(replay.runId);
+  const paused = await vi.waitFor(
+    async () => {
+      const works = await world.prisma.work.findMany({ where: { runId: replay.runId } });
+      expect(works.filter(({ state }) => state === "leased")).toEqual([]);
+      return world.store.replays.get(replay.runId);
+    },
+    { timeout: 40_000, interval: 100 },
+  );
+  expect(paused.state).toBe("paused");
+  expect(paused.pending).toBeGreaterThan(0);
+  expect(candidate.received.length).toBe(300 - paused.pending);
+  const before = candidate.received.length;
+  await world.store.replays.resume(replay.runId);
+  await vi.waitFor(() => expect(candidate.received.length).toBeGreaterThan(before + 10), { timeout: 40_000 });
+  await world.store.replays.cancel(replay.runId);
+  const cancelled = await vi.waitFor(
+    async () => {
+      const now = await world.store.replays.get(replay.runId);
+      expect(now.pending).toBe(0);
+      return now;
+    },
+    { timeout: 40_000, interval: 100 },
+  );
+  const rows = await outcomes(replay.runId);
+  expect(rows.length + cancelled.cancelled).toBe(300);
+  expect(cancelled.cancelled).toBeGreaterThan(0);
+  // Nothing was sent twice on the way.
+  expect(candidate.received.length).toBe(rows.length);
+  await expect(world.store.replays.resume(replay.runId)).rejects.toMatchObject({ code: "conflict" });
+});
+
+it("ends at the first failure when it is told to", async () => {
+  const { candidate, open } = await record(
+    range(3).map((s) => range(100).map((i) => at(s * 1_000 + i * 10, s * 100 + i))),
+    ({ x }, response) => {
+      if (x === 5) response.writeHead(500).end("out of luck");
+      else response.end(answer(x));
+    },
+  );
+  const replay = await open({ concurrency: 1, onFailure: "stop" });
+  await start();
+  const failed = await until(replay.runId, "failed");
+  expect(failed.error).toContain("out of luck");
+  expect(candidate.received.length).toBe(6);
+  await vi.waitFor(async () => expect((await world.store.replays.get(replay.runId)).cancelled).toBe(294), {
+    timeout: 20_000,
+  });
+});
+
+it("seals a selection: its members, their order and its digest do not change, and its segments stay", async () => {
+  const { open, deployment } = await record([range(60).map((i) => at(i * 10, i))]);
+  const { selections } = world.store;
+  const made = await selections.create({
+    deployment: deployment.name,
+    name: "first",
+    filter: {},
+    seal: true,
+  });
+  const members = await selections.members(made.id, 0, 100);
+  const order = (id: string) => createHash("sha256").update(`${made.sealed!.key}:${id}`).digest("hex");
+  const ids = members.map(({ captureId }) => captureId);
+  expect(ids).toEqual([...ids].sort((a, b) => (order(a) < order(b) ? -1 : 1)));
+  expect(made.sealed!.sha256).toBe(createHash("sha256").update(ids.join("\n")).digest("hex"));
+  const { workIds } = await world.addSegment(deployment.id, [at(5_000, 7)]);
+  await world.prisma.work.deleteMany({ where: { id: { in: workIds } } });
+  expect(await selections.get(deployment.name, "first")).toMatchObject({ captures: 60, erased: 0 });
+  expect(await open({ selection: "first" })).toMatchObject({ captures: 60, selection: "first" });
+  await expect(world.prisma.segment.deleteMany({ where: { deploymentId: deployment.id } })).rejects.toThrow(
+    /selection_members_segment_id_fkey|Foreign key/,
+  );
 });

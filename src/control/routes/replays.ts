@@ -17,7 +17,11 @@ const wholeTime = { fromMs: null, toMs: null };
 export function replayRoutes(context: ControlContext): Route[] {
   const { store } = context;
   const view = async (found: StoredReplay) =>
-    replayView(found, await store.rollups.summary(found.runId, wholeTime));
+    replayView(
+      found,
+      await store.rollups.summary(found.runId, wholeTime),
+      await store.replays.fidelity(found.runId),
+    );
   const action = (verb: "pause" | "resume" | "cancel", summary: string) =>
     route({
       method: "post",

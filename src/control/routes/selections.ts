@@ -1,0 +1,57 @@
+import type { Selection as StoredSelection } from "../../store/selections.js";
+import { pageQuery, type Selection, selection, selectionCreate, selectionPage } from "../api.js";
+import type { ControlContext } from "../context.js";
+import { pageOfAll } from "../cursor.js";
+import { type Route, route } from "../route.js";
+
+/** Named sets of captures, to be replayed to one candidate after the other. */
+export function selectionRoutes({ store }: Pick<ControlContext, "store">): Route[] {
+  const { selections } = store;
+  return [
+    route({
+      method: "get",
+      path: "/deployments/{deployment}/selections",
+      summary: "The selections of a deployment, by name",
+      query: pageQuery,
+      response: selectionPage,
+      problems: [404],
+      handle: async ({ params, query }) =>
+        pageOfAll((await selections.list(params.deployment)).map(view), (item) => item.name, query),
+    }),
+    route({
+      method: "post",
+      path: "/deployments/{deployment}/selections",
+      summary: "Name a set of captures; sealed: these very ones for ever, in a random order",
+      body: selectionCreate,
+      status: 201,
+      response: selection,
+      problems: [403, 404, 409],
+      handle: async ({ params, body }) => {
+        const { name, filter, seal } = body;
+        return view(await selections.create({ deployment: params.deployment, name, filter, seal }));
+      },
+    }),
+    route({
+      method: "get",
+      path: "/deployments/{deployment}/selections/{selection}",
+      summary: "One selection, and how many captures it means",
+      response: selection,
+      problems: [404],
+      handle: async ({ params }) => view(await selections.get(params.deployment, params.selection)),
+    }),
+    route({
+      method: "post",
+      path: "/deployments/{deployment}/selections/{selection}/seal",
+      summary: "Make a selection immutable",
+      response: selection,
+      problems: [403, 404, 409],
+      handle: async ({ params }) => view(await selections.seal(params.deployment, params.selection)),
+    }),
+  ];
+}
+
+function view({ sealed, createdAtMs, ...stored }: StoredSelection): Selection {
+  const { deployment, name, filter, captures, erased } = stored;
+  const seal = sealed && { at: sealed.atMs, key: sealed.key, sha256: sealed.sha256 };
+  return { deployment, name, filter, captures, erased, sealed: seal, createdAt: createdAtMs };
+}
