@@ -17,6 +17,8 @@ interface Options {
 }
 
 const pollMs = 500;
+/** Between two lines of progress. */
+const tellMs = 2_000;
 /** After so long without a work done the reader is told what may be missing. */
 const patienceMs = 20_000;
 
@@ -53,25 +55,38 @@ export function policyTryCommand(): Command {
           },
         );
       }
-      process.stdout.write(options.json ? `${JSON.stringify(done)}\n` : beforeAfterText(done, done.rejudge));
+      if (options.json) process.stdout.write(`${JSON.stringify(done)}\n`);
+      else {
+        const page = pageOf(loadConfig().controlUrl, done);
+        process.stdout.write(`${beforeAfterText(done, done.rejudge)}\n${page}\n`);
+      }
     });
+}
+
+/** Where the reviewer page shows it. */
+function pageOf(controlUrl: string, { id, deployment, candidate }: Run): string {
+  const path = `/deployments/${encodeURIComponent(deployment)}/candidates/${encodeURIComponent(candidate)}`;
+  return `${controlUrl.replace(/\/+$/, "")}${path}?run=${id}`;
 }
 
 /** The run once none of its works is pending; tells how far it is on stderr. */
 async function finished(api: ApiClient, opened: Run): Promise<Run> {
   let run = opened;
-  let told = "";
+  let ended = -1;
   let movedMs = performance.now();
+  let toldMs = Number.NEGATIVE_INFINITY;
   let warned = false;
   while (true) {
     const { works } = run;
-    const ended = works.total - works.pending;
-    const line = `run ${run.id}: ${ended} of ${works.total} segments judged again\n`;
-    if (line !== told) {
-      process.stderr.write(line);
-      told = line;
-      movedMs = performance.now();
-    } else if (!warned && performance.now() - movedMs > patienceMs) {
+    const nowMs = performance.now();
+    const moved = works.total - works.pending !== ended;
+    ended = works.total - works.pending;
+    if (moved) movedMs = nowMs;
+    if (works.pending === 0 || (moved && nowMs - toldMs >= tellMs)) {
+      process.stderr.write(`run ${run.id}: ${ended} of ${works.total} segments judged again\n`);
+      toldMs = nowMs;
+    }
+    if (!warned && nowMs - movedMs > patienceMs) {
       process.stderr.write("still waiting: does a worker run? `understudy worker` starts one\n");
       warned = true;
     }

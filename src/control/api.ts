@@ -386,7 +386,7 @@ export const summary = z
         kinds: counts,
         confusion: z
           .array(z.object({ from: z.string(), to: z.string(), count }))
-          .meta({ description: "Comparisons in which a decision changed so; the 50 most frequent changes" }),
+          .meta({ description: "Comparisons in which a decision changed so; the 90 most frequent changes" }),
       }),
     ),
     latency: z.object({
@@ -437,12 +437,16 @@ export const run = z
     works: z
       .object({ total: count, pending: count, done: count, dead: count })
       .meta({ description: "A work is one segment. A rejudge is done when none is pending" }),
+    policy: policyBody.meta({ description: "That of policyVersion" }),
     captures: count.meta({ description: "In its works" }),
     answers: z
       .object({ kept: count, bytes: count })
       .meta({ description: "Of the candidate, kept of these captures; of a rejudge: of its source" }),
     rejudge: z
       .object({
+        sourcePolicy: z
+          .object({ version: count, body: policyBody })
+          .meta({ description: "By which the source run judged" }),
         pairs: count.meta({ description: "Captures looked at so far, of every sample" }),
         stored: count.meta({ description: "Of these, with an answer that was still stored" }),
         storedShare: rate.nullable(),
@@ -498,6 +502,9 @@ export const comparisonItem = z
     maxAbs: float.nullable(),
     maxRel: float.nullable(),
     outputs: z.array(z.string()).meta({ description: "Names of the outputs that mismatch" }),
+    flips: z.array(z.object({ output: z.string(), from: z.string(), to: z.string() })).meta({
+      description: "Outputs whose decision changed; of several rows those that differ, as `row:label`",
+    }),
   })
   .meta({ id: "ComparisonItem" });
 export type ComparisonItem = z.infer<typeof comparisonItem>;
@@ -578,7 +585,7 @@ export const outputDetail = z
 export type OutputDetail = z.infer<typeof outputDetail>;
 
 export const comparisonDetail = comparisonItem
-  .omit({ outputs: true })
+  .omit({ outputs: true, flips: true })
   .extend({
     deployment: z.string(),
     candidate: z.string(),
@@ -595,6 +602,9 @@ export const comparisonDetail = comparisonItem
         status: z.number().int().meta({ description: "Of the primary's answer" }),
         rule: z.string().nullable().meta({ description: "Of a targeted capture, the rule that added it" }),
         tags: z.record(z.string(), z.string()),
+        redacted: z
+          .array(z.string())
+          .meta({ description: "What was taken out before it was written: `input:NAME`, `header:NAME`, …" }),
       })
       .nullable(),
     outputs: z.array(outputDetail),
@@ -985,6 +995,17 @@ const wholeNumber = (min: number, max: number) =>
     .pipe(z.number().min(min).max(max))
     .meta({ type: "integer", minimum: min, maximum: max });
 
+/** `name:value`; a name has no colon. */
+const tagInput = z
+  .string()
+  .max(1024)
+  .regex(/^[^:\0]+:[^\0]*$/, "must be NAME:VALUE, such as x-tenant:acme")
+  .transform((text) => {
+    const colon = text.indexOf(":");
+    return { name: text.slice(0, colon).toLowerCase(), value: text.slice(colon + 1) };
+  })
+  .meta({ description: "NAME:VALUE of a tag, exactly", type: "string" });
+
 const rangeFields = { from: momentInput.optional(), to: momentInput.optional() };
 const pageFields = { limit: wholeNumber(1, 500).optional(), cursor: z.string().max(512).optional() };
 const runNumber = wholeNumber(1, 999_999_999).optional();
@@ -1007,6 +1028,7 @@ export const comparisonsQuery = z
     output: z.string().max(1024).optional(),
     kind: z.enum(comparisonKinds).optional(),
     signature: z.string().max(1024).optional(),
+    tag: tagInput.optional(),
     ...rangeFields,
     sort: z.enum(comparisonSorts).optional(),
     ...pageFields,

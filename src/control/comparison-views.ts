@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { type OutputPolicy, policyFor } from "../compare/policy.js";
 import { formatComparisonId } from "../ids.js";
-import type { ComparisonFull, ComparisonRow, OutputRow } from "../store/comparisons.js";
+import type { ComparisonFull, ComparisonRow, ListedComparison, OutputRow } from "../store/comparisons.js";
 import {
   attempt,
   type ComparisonDetail,
@@ -12,8 +12,8 @@ import {
   structuralDifference,
 } from "./api.js";
 
-export function comparisonItemView(row: ComparisonRow & { mismatching: string[] }): ComparisonItem {
-  return { ...rowView(row), outputs: row.mismatching };
+export function comparisonItemView(row: ListedComparison): ComparisonItem {
+  return { ...rowView(row), outputs: row.mismatching, flips: row.flips };
 }
 
 export function comparisonDetailView(full: ComparisonFull): ComparisonDetail {
@@ -32,6 +32,7 @@ export function comparisonDetailView(full: ComparisonFull): ComparisonDetail {
       requestBytes: capture.requestBytes,
       responseBytes: capture.responseBytes,
       tags: capture.tags,
+      redacted: capture.redacted,
     },
     outputs: outputs.map((output) => outputView(output, policyFor(full.policy.body, output.output))),
   };
@@ -46,7 +47,7 @@ const outcomeDetails = z
   })
   .catch({ message: null, attempts: [], parameters: [] });
 
-function rowView(row: ComparisonRow): Omit<ComparisonItem, "outputs"> {
+function rowView(row: ComparisonRow): Omit<ComparisonItem, "outputs" | "flips"> {
   return {
     id: formatComparisonId(row),
     run: row.runId,

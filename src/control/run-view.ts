@@ -8,7 +8,7 @@ type Series = ReadonlyMap<string, SeriesCounts>;
 
 /** @param series of the run, over all time */
 export function runView(run: StoredRun, progress: RunProgress, series: Series): Run {
-  const { deployment, candidate, works, captures, answers } = progress;
+  const { deployment, candidate, policy, sourcePolicy, works, captures, answers } = progress;
   return {
     id: run.id,
     kind: run.kind,
@@ -19,14 +19,15 @@ export function runView(run: StoredRun, progress: RunProgress, series: Series): 
     state: run.state,
     openedAt: run.openedAtMs,
     closedAt: run.closedAtMs,
+    policy,
     works,
     captures,
     answers,
-    rejudge: run.kind === "rejudge" ? rejudgeView(run.id, series) : null,
+    rejudge: sourcePolicy && { sourcePolicy, ...rejudgeView(run.id, series) },
   };
 }
 
-function rejudgeView(runId: number, series: Series): NonNullable<Run["rejudge"]> {
+function rejudgeView(runId: number, series: Series): Omit<NonNullable<Run["rejudge"]>, "sourcePolicy"> {
   const dispositions = [...(series.get("dispositions")?.counts ?? [])];
   const sum = (counts: readonly [string, number][]) => counts.reduce((total, [, n]) => total + n, 0);
   const pairs = sum(dispositions);

@@ -8,7 +8,8 @@ type Series = ReadonlyMap<string, SeriesCounts>;
 
 const kindPrefix = "kind:";
 /** How many changes of decision of one output are told. */
-const confusionMax = 50;
+/** All that ten classes can have. */
+const confusionMax = 90;
 
 /** A run's summary, from the counts of its facts (see `compare/facts.ts`). Rates without a denominator are null. */
 export function summaryOf(run: number, series: Series): Summary {

@@ -17,6 +17,7 @@ type DetailRow = ComparisonColumns & {
   requestBytes: number;
   responseBytes: number;
   tags: Record<string, string>;
+  redacted: string[];
   row: number;
   blobKey: string | null;
   sha256: string;
@@ -32,7 +33,7 @@ export async function readComparison(prisma: PrismaClient, id: ComparisonId): Pr
   const [found] = await prisma.$queryRaw<DetailRow[]>`
     SELECT ${comparisonColumns}, o.details, d.name AS deployment, c.name AS candidate,
       p.version AS "policyVersion", p.body AS "policyBody",
-      k.transport, k.status, k.rule, k.request_bytes AS "requestBytes", k.response_bytes AS "responseBytes", k.tags, k.row,
+      k.transport, k.status, k.rule, k.request_bytes AS "requestBytes", k.response_bytes AS "responseBytes", k.tags, k.redacted, k.row,
       s.blob_key AS "blobKey", s.sha256,
       answered.answers_key AS "answersKey", answered.answers_sha256 AS "answersSha256"
     FROM outcomes o
@@ -53,16 +54,25 @@ export async function readComparison(prisma: PrismaClient, id: ComparisonId): Pr
     where: { day: new Date(day), runId: id.runId, captureId: id.captureId },
     orderBy: { output: "asc" },
   });
-  const { transport, status, rule, requestBytes, responseBytes, tags, row, blobKey, sha256, ...others } =
+  const { transport, status, rule, requestBytes, responseBytes, tags, redacted, row, blobKey, ...others } =
     found;
-  const { answersKey, answersSha256, policyVersion, policyBody, ...rest } = others;
+  const { sha256, answersKey, answersSha256, policyVersion, policyBody, ...rest } = others;
   return {
     ...comparisonRowOf(rest),
     policy: { version: policyVersion, body: policyBody as Policy },
     capture:
       transport === null || blobKey === null
         ? null
-        : { transport, status, rule, requestBytes, responseBytes, tags, location: { blobKey, sha256, row } },
+        : {
+            transport,
+            status,
+            rule,
+            requestBytes,
+            responseBytes,
+            tags,
+            redacted,
+            location: { blobKey, sha256, row },
+          },
     answers: answersKey && answersSha256 ? { key: answersKey, sha256: answersSha256 } : null,
     outputs: outputs.map(outputRowOf),
   };

@@ -30,6 +30,14 @@ export interface ComparisonRow extends ComparisonId {
 /** What the rows of a table can be sorted by. Those without the number are left out, except by time: all have it. */
 export type ComparisonSort = "capturedAt" | "maxAbs" | "candidateMs";
 
+/** A row of a table, with what its outputs came to. */
+export interface ListedComparison extends ComparisonRow {
+  /** Names of the outputs that mismatch. */
+  mismatching: string[];
+  /** Outputs whose declared decision changed, with what it was and became. */
+  flips: { output: string; from: string; to: string }[];
+}
+
 export interface ComparisonQuery {
   runId: number;
   result: Result | null;
@@ -38,6 +46,8 @@ export interface ComparisonQuery {
   output: string | null;
   kind: string | null;
   signature: string | null;
+  /** Only of captures that carry this tag. */
+  tag: { name: string; value: string } | null;
   fromMs: number | null;
   toMs: number | null;
   sort: ComparisonSort;
@@ -94,6 +104,8 @@ export interface ComparisonFull extends ComparisonRow {
     requestBytes: number;
     responseBytes: number;
     tags: Record<string, string>;
+    /** What was redacted: `input:NAME`, `header:NAME`, … */
+    redacted: string[];
     location: CaptureLocation;
   } | null;
   /** Where the candidate's answer lies, if it was kept at all; a rejudge's is that of its source run. */
@@ -102,8 +114,8 @@ export interface ComparisonFull extends ComparisonRow {
 }
 
 export interface Comparisons {
-  /** A page of a run's comparisons, with the names of the outputs that mismatch. */
-  list(query: ComparisonQuery): Promise<(ComparisonRow & { mismatching: string[] })[]>;
+  /** A page of a run's comparisons. */
+  list(query: ComparisonQuery): Promise<ListedComparison[]>;
   get(id: ComparisonId): Promise<ComparisonFull | null>;
 }
 

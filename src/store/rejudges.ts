@@ -1,3 +1,4 @@
+import type { Policy } from "../compare/policy.js";
 import { UnderstudyError } from "../errors.js";
 import type { PrismaClient } from "./client.js";
 import { noDeployment } from "./deployments.js";
@@ -21,6 +22,9 @@ export interface NewRejudge {
 export interface RunProgress {
   deployment: string;
   candidate: string;
+  policy: Policy;
+  /** Of a rejudge, the policy by which its source judged. */
+  sourcePolicy: { version: number; body: Policy } | null;
   works: { total: number; pending: number; done: number; dead: number };
   /** In its works. */
   captures: number;
@@ -123,6 +127,9 @@ async function readProgress(prisma: PrismaClient, runId: number): Promise<RunPro
     {
       deployment: string;
       candidate: string;
+      policy: Policy;
+      sourceVersion: number | null;
+      sourceBody: Policy | null;
       total: number;
       pending: number;
       done: number;
@@ -132,7 +139,8 @@ async function readProgress(prisma: PrismaClient, runId: number): Promise<RunPro
       bytes: number;
     }[]
   >`
-    SELECT d.name AS deployment, c.name AS candidate, count(w.id)::float8 AS total,
+    SELECT d.name AS deployment, c.name AS candidate, p.body AS policy,
+      sp.version AS "sourceVersion", sp.body AS "sourceBody", count(w.id)::float8 AS total,
       count(*) FILTER (WHERE w.state IN ('pending', 'leased'))::float8 AS pending,
       count(*) FILTER (WHERE w.state = 'done')::float8 AS done,
       count(*) FILTER (WHERE w.state = 'dead')::float8 AS dead,
@@ -142,12 +150,20 @@ async function readProgress(prisma: PrismaClient, runId: number): Promise<RunPro
     FROM runs r
     JOIN candidates c ON c.id = r.candidate_id
     JOIN deployments d ON d.id = r.deployment_id
+    JOIN policies p ON p.id = r.policy_id
+    LEFT JOIN runs sr ON sr.id = r.source_run_id
+    LEFT JOIN policies sp ON sp.id = sr.policy_id
     LEFT JOIN work w ON w.run_id = r.id
     LEFT JOIN work source ON source.run_id = coalesce(r.source_run_id, r.id) AND source.segment_id = w.segment_id
       AND source.first_row = w.first_row
     WHERE r.id = ${runId}
-    GROUP BY d.name, c.name`;
-  const { deployment, candidate, total, pending, done, dead, captures, kept, bytes } = row!;
-  const works = { total, pending, done, dead };
-  return { deployment, candidate, works, captures, answers: { kept, bytes } };
+    GROUP BY d.name, c.name, p.id, sp.id`;
+  const { total, pending, done, dead, kept, bytes, sourceVersion, sourceBody, ...rest } = row!;
+  return {
+    ...rest,
+    sourcePolicy:
+      sourceVersion === null || sourceBody === null ? null : { version: sourceVersion, body: sourceBody },
+    works: { total, pending, done, dead },
+    answers: { kept, bytes },
+  };
 }

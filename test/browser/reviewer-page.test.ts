@@ -160,8 +160,15 @@ describe.skipIf(!hasBrowser())("the reviewer page over the demo", () => {
     // The demo's control is its primary: it never differs from itself.
     await page.getByText("The noise floor is 0").waitFor();
     expect(await outputs.first().locator("td:nth-child(9)").innerText()).toBe("0");
-    const changes = page.getByRole("region", { name: "Changed decisions" }).locator("tbody tr");
-    expect(await changes.first().innerText()).toMatch(/^logits\s+\d\s+\d\s+[\d,]+$/);
+    const changes = page.getByRole("region", { name: "Changed decisions" });
+    expect(await changes.locator("tr", { hasText: "→" }).first().innerText()).toMatch(
+      /^\d → \d\s+[\d,]+\s+\d+\s%$/,
+    );
+    const matrix = page.getByRole("region", { name: "Decisions of logits" });
+    const cells = await matrix.locator("tbody td").allInnerTexts();
+    expect(Math.max(...cells.map((cell) => Number(cell.replaceAll(",", ""))))).toBeGreaterThan(10);
+    // No decision turns into itself.
+    expect(new Set(await matrix.locator("td.unchanged").allInnerTexts())).toEqual(new Set([""]));
 
     const group = page.getByRole("region", { name: "Signatures" }).locator("tbody tr").first();
     const id = await group.locator("th").innerText();

@@ -118,7 +118,12 @@ beforeAll(async () => {
   path = `/deployments/${deployment.name}/candidates/${candidate.name}`;
   const captures = capturesOf(3);
   const rows = captures.map(({ id, receivedAtMs }, row) =>
-    captureRow(row, { id, receivedAtMs, tags: { tenant: "=cmd|' /C calc'!A0" } }),
+    captureRow(row, {
+      id,
+      receivedAtMs,
+      tags: { tenant: "=cmd|' /C calc'!A0", row: `a:${row}` },
+      redacted: ["header:x-user"],
+    }),
   );
   const commit = segmentCommit(deployment.id, rows);
   const file = writeSegment(captures);
@@ -181,7 +186,9 @@ test("the list shows the newest run, newest first; pages follow their cursor", a
     maxRel: "NaN",
     flip: true,
     outputs: ["logits", "measured"],
+    flips: [{ output: "measured", from: "0:3 1:4", to: "0:5 1:5" }],
   });
+  expect(all.body.items[1].flips).toEqual([]);
   for (const sort of ["", "&sort=capturedAt", "&sort=-maxAbs", "&sort=maxAbs", "&sort=candidateMs"]) {
     const whole = (await control.call("GET", `${path}/comparisons?${sort}`)).body.items;
     const seen: unknown[] = [];
@@ -202,6 +209,10 @@ test.each([
   ["kind=timeout", [2]],
   ["output=%3Cb%3E", [0]],
   ["signature=logits:non_finite&result=mismatch&kind=non_finite&output=logits", [0]],
+  ["tag=row:a:1", [1]],
+  ["tag=ROW:a:2&kind=timeout", [2]],
+  ["tag=row:a", []],
+  ["tag=nobody:a:1", []],
   [`from=${noonMs + 1}&to=${noonMs + 2}`, [1]],
   ["from=2026-11-20T12:00:00.002Z", [2]],
   ["from=2026-11-20T13:00:00.002%2B01:00", [2]],
@@ -228,6 +239,8 @@ describe("what a query cannot be", () => {
     ["to=99999999999999999", "to"],
     ["sort=output", "sort"],
     ["run=0", "run"],
+    ["tag=row", "tag"],
+    ["tag=:a", "tag"],
     ["page=2", ""],
     ["cursor=!!", "cursor"],
     [cursor(["-maxAbs", "1", uuid]), "cursor"],
@@ -266,7 +279,11 @@ test("one comparison, with worst elements, timing and tags", async () => {
     policyVersion: 1,
     result: "mismatch",
     attempts: [{ startedMs: 0, latencyMs: 2, status: 200 }],
-    request: { status: 200, tags: { tenant: "=cmd|' /C calc'!A0" } },
+    request: {
+      status: 200,
+      tags: { tenant: "=cmd|' /C calc'!A0", row: "a:0" },
+      redacted: ["header:x-user"],
+    },
     outputs: [
       { name: "<b>", shape: [2, 0], elements: 0, maxAbs: null, decision: null, worst: [] },
       {

@@ -67,7 +67,8 @@ test("a rejudge is opened, shows how far it is, and stands beside the run it cam
     works: { total: 1, pending: 1, done: 0, dead: 0 },
     captures: 3,
     answers: { kept: 3 },
-    rejudge: { pairs: 0, stored: 0, storedShare: null, changes: [] },
+    policy: numpy(0.6),
+    rejudge: { sourcePolicy: { version: 1 }, pairs: 0, stored: 0, storedShare: null, changes: [] },
   });
   await work(id);
   const done = (await api("GET", `/runs/${id}`)).body;

@@ -170,8 +170,8 @@ test("a noise floor of 0: whatever differs at all is above it", () => {
   expect(outputs[0]!.aboveNoise).toBe(2);
 });
 
-test("decisions that changed, the most frequent first, at most 50", () => {
-  const changes = Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`${i}→${i + 1}`, i + 1]));
+test("decisions that changed, the most frequent first, at most 90", () => {
+  const changes = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`${i}→${i + 1}`, i + 1]));
   const { outputs } = summaryOf(
     1,
     new Map([
@@ -181,7 +181,7 @@ test("decisions that changed, the most frequent first, at most 50", () => {
       ["confusion/y", series({ "a→b→c": 1 })],
     ]),
   );
-  expect(outputs[1]!.confusion).toHaveLength(50);
-  expect(outputs[1]!.confusion[0]).toEqual({ from: "59", to: "60", count: 60 });
+  expect(outputs[1]!.confusion).toHaveLength(90);
+  expect(outputs[1]!.confusion[0]).toEqual({ from: "99", to: "100", count: 100 });
   expect(outputs[0]!.confusion).toEqual([{ from: "a", to: "b→c", count: 1 }]);
 });

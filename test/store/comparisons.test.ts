@@ -89,6 +89,7 @@ const query = (over: Partial<ComparisonQuery>): ComparisonQuery => ({
   output: null,
   kind: null,
   signature: null,
+  tag: null,
   fromMs: null,
   toMs: null,
   sort: "capturedAt",

@@ -55,12 +55,14 @@ export function queryString(fields: Record<string, string | number | null | unde
 /**
  * GET, again every few seconds while the page is looked at.
  * @param options.once what is asked for never changes
+ * @param options.when false: nothing is asked for
  * @param options.keep while the path changes, the answer to the one before stays (filters, pages of one list)
  */
-export function useApi<T>(apiPath: string, { once = false, keep = false } = {}) {
+export function useApi<T>(apiPath: string, { once = false, keep = false, when = true } = {}) {
   return useQuery<T, ApiProblem>({
     queryKey: [apiPath],
     queryFn: ({ signal }) => get<T>(apiPath, signal),
+    enabled: when,
     refetchInterval: once ? false : 3_000,
     staleTime: once ? Number.POSITIVE_INFINITY : 0,
     ...(keep ? { placeholderData: keepPreviousData } : {}),

@@ -90,6 +90,7 @@ async function comparisonsPage(
     output: query.output ?? null,
     kind: query.kind ?? null,
     signature: query.signature ?? null,
+    tag: query.tag ?? null,
     fromMs: query.from ?? null,
     toMs: query.to ?? null,
     sort: column,

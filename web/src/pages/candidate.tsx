@@ -1,5 +1,5 @@
 import { Link, useParams, useSearchParams } from "react-router";
-import type { Candidate, CandidatePage as Candidates, Summary } from "../../../src/control/api.js";
+import type { Candidate, CandidatePage as Candidates, Run, Summary } from "../../../src/control/api.js";
 import { path, queryString, useApi } from "../api";
 import { PageHead } from "../parts/page";
 import { SendRequest } from "../parts/send-request";
@@ -10,6 +10,7 @@ import { Divergences } from "./candidate/divergences";
 import { OutputsTable } from "./candidate/outputs-table";
 import { Signatures } from "./candidate/signatures";
 import { SummaryHead } from "./candidate/summary-head";
+import { WhatIf } from "./candidate/what-if";
 
 /** One candidate: what its comparisons came to, and the table of its divergences. */
 export function CandidatePage() {
@@ -19,6 +20,8 @@ export function CandidatePage() {
   const base = path`/deployments/${deployment}/candidates/${candidate}`;
   const candidates = useApi<Candidates>(`${path`/deployments/${deployment}/candidates`}?limit=500`);
   const summary = useApi<Summary>(`${base}/summary${queryString({ run })}`);
+  const asked = useApi<Run>(path`/runs/${run ?? ""}`, { when: run !== null });
+  const rejudged = asked.data?.kind === "rejudge" ? asked.data : null;
   const known = candidates.data?.items.find(({ name }) => name === candidate);
   return (
     <>
@@ -31,12 +34,14 @@ export function CandidatePage() {
           <>
             {known && data.run !== known.run && (
               <p className="notice">
-                This is run {data.run}. The newest is <Link to={base}>run {known.run}</Link>.
+                This is run {data.run}. The newest {rejudged && "live one "}is{" "}
+                <Link to={base}>run {known.run}</Link>.
               </p>
             )}
+            {rejudged && <WhatIf run={rejudged} base={base} />}
             {/* Without a single replay there is not even a share of errors. */}
             {data.errorRate === null ? (
-              <SendRequest deployment={deployment} title="Nothing compared yet." />
+              rejudged === null && <SendRequest deployment={deployment} title="Nothing compared yet." />
             ) : (
               <>
                 <SummaryHead summary={data} />

@@ -1,10 +1,10 @@
 import { Link, useLocation } from "react-router";
 import type { ComparisonItem, ComparisonPage, Summary } from "../../../../src/control/api.js";
 import { path, useApi } from "../../api";
-import { float, ms, none, words } from "../../format";
+import { float, ms, none, visible, words } from "../../format";
 import { TableScroll } from "../../parts/page";
 import { Answer, Empty } from "../../parts/state";
-import { Badge, Code, Moment } from "../../parts/words";
+import { Badge, Code, Moment, Name } from "../../parts/words";
 import { sampleMeanings } from "../../vocabulary";
 import { FilterBar } from "./filter-bar";
 import { comparisonsQueryString, defaultSort, useFilters } from "./filters";
@@ -86,7 +86,9 @@ function Row({ item, withResult }: { item: ComparisonItem; withResult: boolean }
       </td>
       <td className="number strong">{float(item.maxAbs)}</td>
       <td className="number">{float(item.maxRel)}</td>
-      <td>{item.flip === null ? none : item.flip ? <span className="badge bad">changed</span> : "same"}</td>
+      <td>
+        <DecisionCell item={item} />
+      </td>
       <td className="number">{ms(item.primaryMs)}</td>
       <td className="number">{ms(item.candidateMs)}</td>
       <td>
@@ -105,6 +107,24 @@ function Row({ item, withResult }: { item: ComparisonItem; withResult: boolean }
     </tr>
   );
 }
+
+/** From → to of each output that decided otherwise. */
+function DecisionCell({ item: { flip, flips } }: { item: ComparisonItem }) {
+  if (flip === null) return none;
+  if (!flip) return "same";
+  if (flips.length === 0) return <span className="badge bad">changed</span>;
+  return flips.map(({ output, from, to }) => (
+    <span key={output} className="listed" title={`${visible(output)}: ${visible(from)} → ${visible(to)}`}>
+      {flips.length > 1 && <Code>{output}</Code>}{" "}
+      <span className="badge bad">
+        <Name>{shortened(from)}</Name> → <Name>{shortened(to)}</Name>
+      </span>
+    </span>
+  ));
+}
+
+const labelMax = 24;
+const shortened = (label: string) => (label.length <= labelMax ? label : `${label.slice(0, labelMax)}…`);
 
 function Paging({ nextCursor, busy }: { nextCursor: string | null; busy: boolean }) {
   const { filters, trail, turnTo } = useFilters();
@@ -146,8 +166,8 @@ function Paging({ nextCursor, busy }: { nextCursor: string | null; busy: boolean
 
 function Nothing({ summary }: { summary: Summary }) {
   const { filters, linkTo } = useFilters();
-  const { result, sample, output, kind, signature, from, to, cursor } = filters;
-  if ([result, sample, output, kind, signature, from, to, cursor].some((value) => value !== null)) {
+  const { result, sample, output, kind, signature, tag, from, to, cursor } = filters;
+  if ([result, sample, output, kind, signature, tag, from, to, cursor].some((value) => value !== null)) {
     return <Empty title="No comparison matches these filters." />;
   }
   if (summary.samples === 0) {

@@ -80,6 +80,11 @@ export function FilterBar({ outputs }: { outputs: Summary["outputs"] }) {
           signature {visible(filters.signature)} ×
         </button>
       )}
+      {filters.tag !== null && (
+        <button type="button" onClick={() => change({ tag: null })} title="Show all tags">
+          tag {visible(filters.tag)} ×
+        </button>
+      )}
       {filtered && (
         <button
           type="button"
@@ -90,6 +95,7 @@ export function FilterBar({ outputs }: { outputs: Summary["outputs"] }) {
               output: null,
               kind: null,
               signature: null,
+              tag: null,
               from: null,
               to: null,
             })

@@ -10,6 +10,8 @@ export interface Filters {
   output: string | null;
   kind: string | null;
   signature: string | null;
+  /** `name:value` */
+  tag: string | null;
   from: string | null;
   to: string | null;
   sort: string | null;
@@ -42,6 +44,7 @@ export function useFilters() {
     output: value("output"),
     kind: value("kind"),
     signature: value("signature"),
+    tag: value("tag"),
     from: value("from"),
     to: value("to"),
     sort: value("sort"),

@@ -1,4 +1,6 @@
+import { Link } from "react-router";
 import type { ComparisonDetail } from "../../../../src/control/api.js";
+import { path, queryString } from "../../api";
 import { bytes, ms, visible, words } from "../../format";
 import { Figure, Figures } from "../../parts/figures";
 import { Name } from "../../parts/words";
@@ -7,6 +9,9 @@ import { Name } from "../../parts/words";
 export function Exchange({ comparison }: { comparison: ComparisonDetail }) {
   const { request, attempts, message, primaryMs, candidateMs, controlMs, primaryVersion } = comparison;
   const tags = Object.entries(request?.tags ?? {});
+  const table = path`/deployments/${comparison.deployment}/candidates/${comparison.candidate}`;
+  const { run } = comparison;
+  const redacted = request?.redacted ?? [];
   return (
     <div className="card">
       <Figures>
@@ -56,7 +61,24 @@ export function Exchange({ comparison }: { comparison: ComparisonDetail }) {
                 <Name>{tag}</Name>
               </dt>
               <dd>
-                <Name>{value}</Name>
+                <Link
+                  to={`${table}${queryString({ run, result: "any", tag: `${tag}:${value}` })}`}
+                  title="Comparisons with this tag"
+                >
+                  <Name>{value}</Name>
+                </Link>
+              </dd>
+            </div>
+          ))}
+        </dl>
+      )}
+      {redacted.length > 0 && (
+        <dl className="tags" aria-label="Redacted before anything was written">
+          {redacted.map((word) => (
+            <div key={word}>
+              <dt>redacted</dt>
+              <dd>
+                <Name>{word.replace(":", " ")}</Name>
               </dd>
             </div>
           ))}

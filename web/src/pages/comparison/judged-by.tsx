@@ -1,6 +1,7 @@
 import type { OutputDetail } from "../../../../src/control/api.js";
-import { atLeast, percent, short } from "../../format";
+import { atLeast } from "../../format";
 import { Name } from "../../parts/words";
+import { ruleText } from "../../policy-words";
 
 type Judgement = OutputDetail["judgedBy"];
 
@@ -38,41 +39,4 @@ function neededText(judgedBy: Judgement, atol: string): string {
   return allowsSome
     ? `With this rtol and an atol of ${atol} every element would have matched.`
     : `With this rtol an atol of ${atol} would have passed.`;
-}
-
-function ruleText(judgedBy: Judgement): string {
-  return [judgedBy.rule, ...tolerances(judgedBy), ...allowances(judgedBy)].join(", ");
-}
-
-function tolerances(judgedBy: Judgement): string[] {
-  switch (judgedBy.rule) {
-    case "numpy":
-    case "polygraphy":
-      return [
-        `atol ${short(judgedBy.atol)}`,
-        `rtol ${short(judgedBy.rtol)}`,
-        ...statisticText(judgedBy.statistic, judgedBy.quantile),
-      ];
-    case "ulp":
-      return [`at most ${judgedBy.maxUlps} units in the last place`];
-    case "cosine":
-      return [`at least ${judgedBy.minCosine}`];
-    case "exact":
-    case "bytes":
-    case "json":
-      return [];
-  }
-}
-
-function statisticText(statistic: string | undefined, quantile: number | undefined): string[] {
-  if (statistic === undefined || statistic === "elementwise") return [];
-  return [`of the ${statistic === "quantile" ? `${quantile ?? 0.99} quantile` : statistic} of all errors`];
-}
-
-function allowances(judgedBy: Judgement): string[] {
-  const fraction = "mismatchFraction" in judgedBy ? (judgedBy.mismatchFraction ?? 0) : 0;
-  return [
-    ...(fraction > 0 ? [`up to ${percent(fraction, 1)} of the elements may differ`] : []),
-    ...("equalNan" in judgedBy && judgedBy.equalNan ? ["NaN equals NaN"] : []),
-  ];
 }
