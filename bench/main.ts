@@ -5,6 +5,7 @@ const benches: Record<string, () => Promise<{ bench: Bench }>> = {
   gateway: () => import("./gateway.js"),
   "gateway-soak": () => import("./gateway-soak.js"),
   kernel: () => import("./kernel.js"),
+  replay: () => import("./replay.js"),
   stats: () => import("./stats.js"),
 };
 

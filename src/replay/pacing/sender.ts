@@ -95,7 +95,11 @@ export function createSender({ config }: { config: Pick<Config, "environment"> }
           act();
         };
         const answer = (place: number, given: PacedAnswer) => {
-          onAnswer(place, given);
+          try {
+            onAnswer(place, given);
+          } catch (error) {
+            return end(() => reject(error));
+          }
           told += 1;
           if (told === requests.length) end(resolve);
         };
