@@ -34,6 +34,8 @@ export class Exchange implements UpstreamHandler {
   /** Of the answer's body; null: not known beforehand. */
   #answerBytes: number | null = null;
   #only: Buffer | null = null;
+  /** Whether the client has yet to take what it was sent. */
+  #full = false;
 
   constructor(
     request: IncomingMessage,
@@ -133,8 +135,15 @@ export class Exchange implements UpstreamHandler {
     }
     const response = this.#response;
     if (response.write(kept)) return true;
-    response.once("drain", () => this.#call!.resume());
+    // One read may hold thousands of parts: they wait for the same drain.
+    if (!this.#full) response.once("drain", () => this.#onRoom());
+    this.#full = true;
     return false;
+  }
+
+  #onRoom(): void {
+    this.#full = false;
+    this.#call!.resume();
   }
 
   onEnd(rawTrailers: string[]): void {

@@ -31,6 +31,13 @@ export function createGatewayServer(deps: {
   const { state, budget, otherStats, random, limits, checkMs = clientCheckMs } = deps;
 
   function handle(request: IncomingMessage, response: ServerResponse): void {
+    // Sent ahead, before the answer to the one before it has gone out. Its turn comes when that has: a connection that
+    // could have any number of requests under way would be beyond every limit, and Node tells of one that breaks only
+    // those whose turn it is.
+    if (response.socket === null) {
+      response.once("socket", () => handle(request, response));
+      return;
+    }
     const method = request.method!;
     const target = originForm(request.url!);
     if (target === "/healthz" || target === "/readyz") {
@@ -84,8 +91,9 @@ export function createGatewayServer(deps: {
 function originForm(target: string): string | null {
   if (target.startsWith("/")) return target;
   if (!URL.canParse(target)) return null;
-  const { pathname, search } = new URL(target);
-  return pathname + search;
+  const { protocol, pathname, search } = new URL(target);
+  // Of other schemes the path may be empty, or begin with anything.
+  return protocol === "http:" || protocol === "https:" ? pathname + search : null;
 }
 
 function noPrimary(model: string | null): string {

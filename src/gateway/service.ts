@@ -1,4 +1,5 @@
 import cluster from "node:cluster";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Config } from "../config.js";
 import { messageOf } from "../errors.js";
 import type { Logger } from "../log.js";
@@ -17,6 +18,9 @@ import { createPrimaries } from "./primaries.js";
 import { buildRoutes } from "./routes.js";
 import { createGatewayServer, type ServerState } from "./server.js";
 import { createRouteStats, type RouteStats } from "./stats.js";
+
+/** How many turns of the event loop cut-off requests get to end; two are enough. */
+const turnsMax = 10;
 
 /**
  * Starts the data plane: the HTTP server in front of the primaries on this thread, and the capture side on another.
@@ -109,6 +113,8 @@ export async function startGateway(deps: { config: Config; log: Logger }): Promi
       async close() {
         state.closing = true;
         await drainConnections(server, limits.drainMs);
+        // Of a connection that was cut off, its request hears a turn later; it is to be counted in the last cut.
+        for (let turn = 0; state.inFlight > 0 && turn < turnsMax; turn++) await nextTurn();
         await linked.close(captureCloseMs);
         await primaries.close();
         await metrics.close();

@@ -45,8 +45,8 @@ export interface ConnectionLimits {
 /** What its pool is told of a connection. */
 export interface ConnectionOwner {
   onIdle(connection: UpstreamConnection): void;
-  /** It cannot be used any more. `connected`: whether it ever came about. */
-  onGone(connection: UpstreamConnection, connected: boolean): void;
+  /** It cannot be used any more. `unreachable`: it did not come about, and not because it was given up. */
+  onGone(connection: UpstreamConnection, unreachable: boolean): void;
 }
 
 /** One connection to a primary: one request at a time, and nothing is ever sent twice. */
@@ -142,10 +142,7 @@ export class UpstreamConnection implements ResponseEvents {
   }
 
   destroy(): void {
-    if (this.#state === "gone") return;
-    this.#state = "gone";
-    this.#socket.destroy();
-    this.#owner.onGone(this, this.#connected);
+    this.#end(false);
   }
 
   /** @returns false: no more bytes until the reader is resumed */
@@ -161,7 +158,9 @@ export class UpstreamConnection implements ResponseEvents {
 
   /** Looks whether it has been quiet for too long; to be called now and then. */
   check(nowMs: number): void {
-    if (this.#stirred || this.#paused) {
+    // A client that is slow to send, or to take its answer, has limits of its own.
+    const isClientsTurn = !this.#uploaded && !this.#socket.writableNeedDrain;
+    if (this.#stirred || this.#paused || isClientsTurn) {
       this.#stirred = false;
       this.#quietSinceMs = nowMs;
       return;
@@ -199,9 +198,18 @@ export class UpstreamConnection implements ResponseEvents {
     handler?.onEnd(rawTrailers);
   }
 
+  #end(unreachable: boolean): void {
+    if (this.#state === "gone") return;
+    this.#state = "gone";
+    this.#socket.destroy();
+    this.#owner.onGone(this, unreachable);
+  }
+
   #rest(): void {
     this.#state = "idle";
     this.#request = null;
+    // From now, not from when the pool looks next: the primary counts from here too.
+    this.#stirred = false;
     this.#quietSinceMs = performance.now();
     if (this.#paused) {
       this.#paused = false;
@@ -245,7 +253,7 @@ export class UpstreamConnection implements ResponseEvents {
   #fail(error: Error): void {
     const handler = this.#handler;
     this.#handler = null;
-    this.destroy();
+    this.#end(!this.#connected);
     handler?.onError(error);
   }
 }

@@ -70,11 +70,11 @@ export function createUpstreamPool(origin: string, options: UpstreamPoolOptions)
       else if (closing) connection.destroy();
       else idle.push(connection);
     },
-    onGone(connection: UpstreamConnection, connected: boolean) {
+    onGone(connection: UpstreamConnection, unreachable: boolean) {
       open.delete(connection);
       const at = idle.indexOf(connection);
       if (at >= 0) idle.splice(at, 1);
-      if (!connected) onConnectFailure();
+      if (unreachable) onConnectFailure();
       if (open.size === 0) {
         clearInterval(timer);
         timer = undefined;

@@ -1,6 +1,10 @@
-import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { afterEach, expect, test } from "vitest";
-import { UpstreamTimeout } from "../../src/gateway/upstream-connection.js";
+import {
+  UpstreamConnection,
+  type UpstreamRequest,
+  UpstreamTimeout,
+} from "../../src/gateway/upstream-connection.js";
 import { createUpstreamPool, type UpstreamPool } from "../../src/gateway/upstream-pool.js";
 import { eventually } from "../support/product.js";
 import { ask } from "./ask.js";
@@ -156,6 +160,77 @@ test("a refused connection is an error, and is told", async () => {
   const pool = poolFor(primary.origin, { onConnectFailure: () => refused++ });
   expect(await ask(pool).ended).toMatchObject({ code: "ECONNREFUSED" });
   expect(refused).toBe(1);
+});
+
+test("a connection that was given up before it came about says nothing of the primary", async () => {
+  // Takes the connection, and never begins with TLS.
+  const primary = await startPrimary(() => {});
+  let refused = 0;
+  const pool = poolFor(primary.origin.replace("http:", "https:"), { onConnectFailure: () => refused++ });
+  const asked = ask(pool);
+  await eventually(
+    async () => primary.sockets.length,
+    (count) => count === 1,
+    { everyMs: 5 },
+  );
+  asked.abort();
+  await eventually(async () => primary.sockets[0]!.destroyed, Boolean, { everyMs: 5 });
+  expect(refused).toBe(0);
+});
+
+test("a connection is idle from the end of its answer, not from the next look at it", async () => {
+  const primary = await startPrimary((socket, number) => socket.write(`${one}${number}`));
+  const socket = connect((primary.server.address() as AddressInfo).port, "127.0.0.1");
+  let rest = () => {};
+  const idle = new Promise<void>((resolve) => {
+    rest = resolve;
+  });
+  const limits = { headBytesMax: 1_000, headersMs: 60_000, bodyMs: 60_000, connectMs: 5_000 };
+  const connection = new UpstreamConnection(socket, "h", limits, { onIdle: () => rest(), onGone() {} });
+  closers.push(() => connection.destroy());
+  socket.on("data", (bytes: Buffer) => connection.receive(bytes));
+  const pool = {
+    dispatch: (request, handler) => connection.take(request, handler),
+  } as unknown as UpstreamPool;
+  const answered = ask(pool).ended;
+  await new Promise((resolve) => socket.once("connect", resolve));
+  connection.connected();
+  expect(await answered).toBe("1");
+  await idle;
+  const { idleSinceMs } = connection;
+  connection.check(idleSinceMs + 900);
+  expect(connection.idleSinceMs).toBe(idleSinceMs);
+});
+
+test("an upload that waits for its client is not the primary's silence", async () => {
+  const primary = await startPrimary(() => {});
+  const pool = poolFor(primary.origin, { headersMs: 40 });
+  let uploading = () => {};
+  const sent = new Promise<void>((resolve) => {
+    uploading = resolve;
+  });
+  let failed: Error | null = null;
+  const request: UpstreamRequest = { method: "POST", target: "/", headers: [], body: "chunked" };
+  const call = pool.dispatch(request, {
+    onSent: () => uploading(),
+    onHead() {},
+    onBody: () => true,
+    onEnd() {},
+    onError: (error) => {
+      failed = error;
+    },
+    onDrain() {},
+  });
+  await sent;
+  // Several looks long; a late look can only make it longer.
+  await new Promise((resolve) => setTimeout(resolve, 150));
+  expect(failed).toBeNull();
+  call.end();
+  await eventually(
+    async () => failed,
+    (error) => error instanceof UpstreamTimeout,
+    { everyMs: 5 },
+  );
 });
 
 test("closing lets what is under way end; destroying does not", async () => {

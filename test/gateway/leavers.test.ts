@@ -1,0 +1,71 @@
+import type { ServerResponse } from "node:http";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { eventually } from "../support/product.js";
+import { openRaw } from "./wire.js";
+import { type GatewayWorld, openGatewayWorld } from "./world.js";
+
+let world: GatewayWorld;
+const held: ServerResponse[] = [];
+beforeAll(async () => {
+  world = await openGatewayWorld({
+    deployments: { piped: {}, cut: {} },
+    primary(request, response) {
+      request.resume();
+      held.push(response);
+    },
+    env: { UNDERSTUDY_GATEWAY_DRAIN_MS: "300" },
+  });
+});
+afterAll(() => world?.close());
+
+const infer = (model: string, length: number) =>
+  `POST /v2/models/${model}/infer HTTP/1.1\r\nHost: h\r\nContent-Length: ${length}\r\n\r\n`;
+const one = `${infer("piped", 2)}{}`;
+
+test("requests that were sent ahead have their turn; those of a client that left leave no trace", async () => {
+  const leaver = await openRaw(world.gateway.port, one.repeat(5));
+  await eventually(
+    async () => held.length,
+    (count) => count > 0,
+    { everyMs: 5 },
+  );
+  leaver.socket.destroy();
+  const stayer = await openRaw(world.gateway.port, one.repeat(3));
+  for (let answered = 1; answered < 4; answered++) {
+    await eventually(
+      async () => held.length,
+      (count) => count > answered,
+      { everyMs: 5 },
+    );
+    expect(held.length).toBe(answered + 1);
+    held[answered]!.end(`answer ${answered}`);
+  }
+  await eventually(
+    async () => stayer.received(),
+    (text) => text.includes("answer 3"),
+    { everyMs: 5 },
+  );
+  stayer.socket.destroy();
+  expect(stayer.received().match(/answer \d/g)).toEqual(["answer 1", "answer 2", "answer 3"]);
+  expect(await world.settled("piped", 4)).toMatchObject({ dropped: { client_abort: 1 }, balanced: true });
+});
+
+test("what the end cuts off is counted before the epoch is closed", async () => {
+  const before = held.length;
+  const clients = await Promise.all(
+    Array.from({ length: 5 }, () => openRaw(world.gateway.port, `${infer("cut", 2)}{}`)),
+  );
+  await eventually(
+    async () => held.length - before,
+    (count) => count === clients.length,
+    { everyMs: 5 },
+  );
+  await world.gateway.close();
+  await Promise.all(clients.map(({ closed }) => closed));
+  expect(await world.ledgerOf("cut")).toMatchObject({
+    received: 5,
+    inFlight: 0,
+    dropped: { client_abort: 5 },
+    balanced: true,
+  });
+});
