@@ -1,3 +1,5 @@
+import { messageOf } from "../errors.js";
+import { ProtocolError } from "../protocol/error.js";
 import { deploymentRedactor, type RedactorOptions } from "../redaction/deployment.js";
 import type { Redactor } from "../redaction/redactor.js";
 import type { GatewayConfig } from "../store/types.js";
@@ -25,4 +27,9 @@ export function createRedactors(options: RedactorOptions): Redactors {
       return redactor === undefined ? "unknown" : redactor;
     },
   };
+}
+
+/** Why an exchange could not be redacted, for the log: without what messages about foreign bodies quote of them. */
+export function redactionFault(error: unknown): string {
+  return error instanceof ProtocolError ? "a body is not what the protocol says" : messageOf(error);
 }

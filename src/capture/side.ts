@@ -8,7 +8,7 @@ import { createAccount, type KeptCounts } from "./account.js";
 import { createDrain } from "./drain.js";
 import { epochFiles, openEpoch } from "./epoch.js";
 import { createHolder } from "./holder.js";
-import type { DeploymentRedactor } from "./redactors.js";
+import { type DeploymentRedactor, redactionFault } from "./redactors.js";
 import { openReservation } from "./reservation.js";
 import { createReserver } from "./reserver.js";
 import { createRingConsumer, type RingMemory } from "./ring.js";
@@ -140,7 +140,7 @@ export function startCaptureSide(deps: {
     bodyBytesMax: deps.bodyBytesMax,
     clock,
     onRedactionError: sparingly((error) =>
-      log.error({ error: messageOf(error) }, "cannot redact; captures are dropped and counted"),
+      log.error({ error: redactionFault(error) }, "cannot redact; captures are dropped and counted"),
     ),
   });
 

@@ -62,7 +62,7 @@ export function redactV2(
  * Redacts a body of plain JSON, as `generate` and `:predict` have it. There an input is a field at the top, of
  * `inputs`, or of each of `instances`; an output one at the top, of `outputs`, or of each of `predictions`.
  *
- * @throws Error when rules for tensors, and no others, are there, and find nothing: it may hold them unnamed
+ * @throws Error when rules for tensors are there, and nothing is found where tensors are: it may hold them unnamed
  */
 export function redactJson(
   bytes: Uint8Array,
@@ -71,8 +71,8 @@ export function redactJson(
   hash: KeyedHash | null,
 ): RedactedBody {
   const json = parseJson(bytes);
-  const touched = redactFields(json, role, rules, hash);
-  refuseUnfound(touched, role, rules);
+  const { touched, reached } = redactFields(json, role, rules, hash);
+  if (!reached) refuseUnfound(role, rules);
   return { bytes: Buffer.from(stringifyJson(json)), headerLength: null, touched };
 }
 
@@ -89,12 +89,15 @@ export function redactEvents(
 ): RedactedBody {
   const masking = rules.map((rule) => (rule.action === "drop" ? rule : { ...rule, action: "mask" as const }));
   const touched = new Set<string>();
+  let reached = false;
   const events = eventsOf(bytes).map((event) => {
     const json = parseJson(event);
-    for (const word of redactFields(json, "output", masking, hash)) touched.add(word);
+    const found = redactFields(json, "output", masking, hash);
+    for (const word of found.touched) touched.add(word);
+    reached ||= found.reached;
     return `data: ${stringifyJson(json)}\n\n`;
   });
-  if (events.length > 0) refuseUnfound([...touched], "output", rules);
+  if (events.length > 0 && !reached) refuseUnfound("output", rules);
   return { bytes: Buffer.from(events.join("")), headerLength: null, touched: [...touched] };
 }
 
@@ -103,12 +106,20 @@ function redactFields(
   role: TensorRole,
   rules: readonly BodyRule[],
   hash: KeyedHash | null,
-): string[] {
-  return rules.flatMap((rule) => {
+): { touched: string[]; reached: boolean } {
+  let reached = false;
+  const touched = rules.flatMap((rule) => {
     const places = placesOfRule(json, role, rule);
+    reached ||= rule.kind !== "parameter" && places.some(({ way }) => !isBeside(way));
     redactPlaces(places, rule.action, hash);
     return [...new Set(places.map(({ way }) => wordOf(rule, role, role === "output" ? fieldOf(way) : null)))];
   });
+  return { touched, reached };
+}
+
+/** Whether a place is none where an unnamed tensor could be. */
+function isBeside([first]: JsonPlace["way"]): boolean {
+  return first === "id" || first === "parameters" || first === "error";
 }
 
 /** The output that a field is compared as: `predictions.label` of each prediction. */
@@ -116,8 +127,8 @@ function fieldOf(way: JsonPlace["way"]): string {
   return way.filter((key) => typeof key === "string").join(".");
 }
 
-function refuseUnfound(touched: readonly string[], role: TensorRole, rules: readonly BodyRule[]): void {
-  if (touched.length > 0 || rules.every(({ kind }) => kind !== "tensor")) return;
+function refuseUnfound(role: TensorRole, rules: readonly BodyRule[]): void {
+  if (rules.every(({ kind }) => kind !== "tensor")) return;
   throw new Error(`no ${role} was found by its name in a body of plain JSON; name it by a JSON path`);
 }
 
@@ -125,7 +136,10 @@ function placesOfRule(json: unknown, role: TensorRole, rule: BodyRule): JsonPlac
   if (rule.kind === "json") return placesOf(json, rule.steps);
   const { name } = rule;
   const last: JsonStep = { kind: "name", name };
-  if (rule.kind === "parameter") return placesOf(json, [{ kind: "name", name: "parameters" }, last]);
+  if (rule.kind === "parameter") {
+    // `generate` takes parameters at the top too, and tells them there.
+    return [...placesOf(json, [{ kind: "name", name: "parameters" }, last]), ...placesOf(json, [last])];
+  }
   const lists = role === "input" ? "instances" : "predictions";
   return [
     ...placesOf(json, [last]),

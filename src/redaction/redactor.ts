@@ -73,7 +73,10 @@ export function createRedactor(
   const subjectHeader = subject !== null && "header" in subject ? subject.header : null;
   const subjectParameter = subject !== null && "parameter" in subject ? subject.parameter : null;
   if (subjectParameter !== null) {
-    requestRules.push({ kind: "parameter", name: subjectParameter, action: "drop" });
+    const rule: BodyRule = { kind: "parameter", name: subjectParameter, action: "drop" };
+    requestRules.push(rule);
+    // Models give parameters back.
+    responseRules.push(rule);
   }
   const isSensitive = requestRules.length > 0;
 
@@ -93,7 +96,11 @@ export function createRedactor(
 
   function redactResponse(open: Side & { call: Call; status: number }) {
     const failed = open.status < 200 || open.status > 299;
-    if (!failed) return redactSide(open, open.call, "output", responseRules);
+    if (!failed) {
+      // A stream that has begun with 200 tells of errors by an event.
+      const inStream = isSensitive && open.call === "generate_stream";
+      return redactSide(open, open.call, "output", inStream ? [...responseRules, eventError] : responseRules);
+    }
     // An error is free text, and often quotes the input: no rule finds anything in it.
     const { headers, touched } = redactHeaders(open.headers, headerRules, hash);
     if (!isSensitive || open.body.length === 0) return { side: { headers, body: open.body }, touched };
@@ -104,9 +111,9 @@ export function createRedactor(
     };
   }
 
-  function subjectOf(request: Side): string | null {
+  function subjectOf(request: Side, call: Call): string | null {
     if (subjectHeader === null) {
-      const value = parameterOf(plainBody(request, bytesMax), subjectParameter!);
+      const value = parameterOf(plainBody(request, bytesMax), call, subjectParameter!);
       return value === undefined ? null : keyOf(hash).subject(value);
     }
     const value = headerValue(request.headers, subjectHeader);
@@ -117,7 +124,7 @@ export function createRedactor(
   return {
     exchange({ path, status, request, response }) {
       const call = callOf(path);
-      const owner = subject === null ? null : subjectOf(request);
+      const owner = subject === null ? null : subjectOf(request, call);
       const headers = subjectHeader === null ? request.headers : without(request.headers, subjectHeader);
       const asked = redactSide({ headers, body: request.body }, call, "input", requestRules);
       const answered = redactResponse({ ...response, call, status });
@@ -139,6 +146,13 @@ export function createRedactor(
   };
 }
 
+const eventError: BodyRule = {
+  kind: "json",
+  path: "$.error",
+  steps: [{ kind: "name", name: "error" }],
+  action: "mask",
+};
+
 function stepsOf(path: string) {
   const steps = parseJsonPath(path);
   if (typeof steps === "string") throw new Error(`the JSON path ${path} ${steps}`);
@@ -153,12 +167,16 @@ function plainBody({ headers, body }: Side, bytesMax: number) {
 /** A parameter's value as text: a number 7 and a text "7" are the same subject. */
 function parameterOf(
   body: { bytes: Uint8Array; headerLength: number | null },
+  call: Call,
   name: string,
 ): string | undefined {
   if (body.headerLength === 0) return undefined;
   const json = parseJson(body.bytes.subarray(0, body.headerLength ?? body.bytes.length));
   const parameters = isRecord(json) ? json.parameters : undefined;
-  const value = isRecord(parameters) && Object.hasOwn(parameters, name) ? parameters[name] : undefined;
+  const holder = [parameters, call === "infer" ? undefined : json].find(
+    (place) => isRecord(place) && Object.hasOwn(place, name),
+  );
+  const value = (holder as Record<string, unknown> | undefined)?.[name];
   return value === undefined || value === null ? undefined : String(value);
 }
 

@@ -1,6 +1,8 @@
 import { deflateSync, gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { redactionFault } from "../../src/capture/redactors.js";
+import { messageOf } from "../../src/errors.js";
 import { decodeInferRequest, encodeInferRequest, type InferTensor } from "../../src/protocol/infer.js";
 import { keyedHash } from "../../src/redaction/keyed-hash.js";
 import { createRedactor, type OpenExchange } from "../../src/redaction/redactor.js";
@@ -328,6 +330,77 @@ describe("errors of the primary", () => {
   });
 });
 
+describe("plain JSON, and what is not where rules look first", () => {
+  const plain = (path: string, request: object, response: object | string, status = 200): OpenExchange => ({
+    path,
+    status,
+    request: side(JSON.stringify(request)),
+    response: side(typeof response === "string" ? response : JSON.stringify(response)),
+  });
+  const generatePath = "/v2/models/m/generate";
+  const everything = (done: { request: { body: Uint8Array }; response: { body: Uint8Array } }) =>
+    `${Buffer.from(done.request.body)} ${Buffer.from(done.response.body)}`;
+
+  test("a parameter that is found does not vouch for inputs that are not named", () => {
+    const body = { parameters: { user: "Ada" }, id: "Ada", instances: [["Ada Lovelace"]] };
+    const bare = plain("/v1/models/m:predict", body, { predictions: [1] });
+    const list: [object, unknown][] = [
+      [{ input: "text" }, "mask"],
+      [{ parameter: "user" }, "drop"],
+      [{ json: "$.id" }, "mask"],
+    ];
+    expect(() => redactorOf(rules(...list)).exchange(bare)).toThrow(/JSON path/);
+    const named = redactorOf(rules(...list, [{ json: "$.instances[*][0]" }, "mask"])).exchange(bare);
+    expect(everything(named)).not.toContain("Ada");
+  });
+
+  test("generate has parameters at the top, in the request and in the answer", () => {
+    const asked = plain(
+      generatePath,
+      { text_input: "hello", user: "Ada" },
+      { model_name: "m", user: "Ada", text_output: "hello" },
+    );
+    const done = redactorOf(rules([{ parameter: "user" }, "mask"])).exchange(asked);
+    expect(everything(done)).not.toContain("Ada");
+    expect(done.redacted).toEqual(["parameter:user", "output:user"]);
+    const owned = redactorOf({ subject: { parameter: "user" } }).exchange(asked);
+    expect(owned.subject).toBe(hash.subject("Ada"));
+    expect(everything(owned)).not.toContain("Ada");
+  });
+
+  test("a subject that the model gives back is taken out of the answer", () => {
+    const done = redactorOf({ subject: { parameter: "user" } }).exchange(exchange());
+    expect(parsed(done.response.body).parameters).toEqual({});
+  });
+
+  test("an error within an event stream may quote the input", () => {
+    const stream = 'data: {"text_output":"a"}\n\ndata: {"error":"cannot read Ada"}\n\n';
+    const asked = plain(`${generatePath}_stream`, { text_input: "Ada" }, stream);
+    const done = redactorOf(rules([{ input: "text_input" }, "mask"])).exchange(asked);
+    expect(everything(done)).not.toContain("Ada");
+    expect(everything(done)).toContain('"text_output":"a"');
+  });
+
+  test("the reason that is logged quotes nothing of a body", () => {
+    const inputs = [{ name: "text", datatype: "FP32", shape: [1], data: ["Ada"] }];
+    const asked = plain(infer, { inputs }, responseJson);
+    const error = caught(() => redactorOf(rules([{ input: "text" }, "mask"])).exchange(asked));
+    expect(messageOf(error)).toContain("Ada");
+    expect(redactionFault(error)).not.toContain("Ada");
+    const unset = redactorOf(rules([{ input: "age" }, "hash"]), { hash: null });
+    expect(redactionFault(caught(() => unset.exchange(exchange())))).toContain("UNDERSTUDY_REDACTION_KEY");
+  });
+});
+
+function caught(act: () => unknown): unknown {
+  try {
+    act();
+  } catch (error) {
+    return error;
+  }
+  throw new Error("nothing was thrown");
+}
+
 describe("the subject", () => {
   test("in a header: a keyed hash, and nothing else", () => {
     const request = side(JSON.stringify(requestJson), "x-user", "ada@example.org", "accept", "*/*");
@@ -345,7 +418,7 @@ describe("the subject", () => {
     const done = redactorOf({ subject: { parameter: "user" } }).exchange(exchange({ request }));
     expect(done.subject).toBe(hash.subject(text));
     expect(parsed(done.request.body).parameters).toEqual({});
-    expect(done.redacted).toEqual([]);
+    expect(done.redacted).toEqual(["response-parameter:user"]);
   });
 
   test("a request that names none has none", () => {
