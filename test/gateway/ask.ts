@@ -4,7 +4,7 @@ import type { UpstreamPool } from "../../src/gateway/upstream-pool.js";
 const get: UpstreamRequest = { method: "GET", target: "/", headers: [], body: "none" };
 
 /** Sends a GET. `ended`: the body of its answer, or the error. */
-export function ask(pool: UpstreamPool): { ended: Promise<string | Error>; abort(): void } {
+export function ask(pool: Pick<UpstreamPool, "dispatch">): { ended: Promise<string | Error>; abort(): void } {
   let abort = () => {};
   const ended = new Promise<string | Error>((resolve) => {
     let body = "";

@@ -189,9 +189,12 @@ test("a connection is idle from the end of its answer, not from the next look at
   const connection = new UpstreamConnection(socket, "h", limits, { onIdle: () => rest(), onGone() {} });
   closers.push(() => connection.destroy());
   socket.on("data", (bytes: Buffer) => connection.receive(bytes));
-  const pool = {
-    dispatch: (request, handler) => connection.take(request, handler),
-  } as unknown as UpstreamPool;
+  const pool: Pick<UpstreamPool, "dispatch"> = {
+    dispatch(request, handler) {
+      connection.take(request, handler);
+      return { write: () => true, end() {}, resume() {}, abort() {} };
+    },
+  };
   const answered = ask(pool).ended;
   await new Promise((resolve) => socket.once("connect", resolve));
   connection.connected();
