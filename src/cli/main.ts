@@ -15,6 +15,7 @@ const commands: Record<string, () => Promise<Command>> = {
   migrate: async () => (await import("./migrate.js")).migrateCommand(),
   register: async () => (await import("./register.js")).registerCommand(),
   candidate: async () => (await import("./candidate.js")).candidateCommand(),
+  deployment: async () => (await import("./deployment.js")).deploymentCommand(),
   capture: async () => (await import("./capture.js")).captureCommand(),
   status: async () => (await import("./status.js")).statusCommand(),
   selection: async () => (await import("./selection.js")).selectionCommand(),
