@@ -6,6 +6,7 @@ const benches: Record<string, () => Promise<{ bench: Bench }>> = {
   "gateway-soak": () => import("./gateway-soak.js"),
   kernel: () => import("./kernel.js"),
   replay: () => import("./replay.js"),
+  pipeline: () => import("./pipeline.js"),
   stats: () => import("./stats.js"),
 };
 
