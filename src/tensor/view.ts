@@ -141,10 +141,11 @@ export function multiIndex(flatIndex: number, shape: readonly number[]): number[
 
 // Written before every read.
 const oneFloat = new Float32Array(1);
-const itsBytes = new Uint8Array(oneFloat.buffer);
+const itsBits = new Int32Array(oneFloat.buffer);
 
 function float32At(data: Uint8Array, at: number): number {
-  for (let k = 0; k < 4; k++) itsBytes[k] = data[at + k]!;
+  // One write: a read of four single bytes just written would have to wait for all of them.
+  itsBits[0] = data[at]! | (data[at + 1]! << 8) | (data[at + 2]! << 16) | (data[at + 3]! << 24);
   return oneFloat[0]!;
 }
 
