@@ -11,8 +11,10 @@ import type { Queues } from "../src/queue/backend.js";
 import { historyJob, rejudgeJob, replayJob } from "../src/queue/jobs.js";
 import { keepConducting } from "../src/replay/conduct.js";
 import { createHosts } from "../src/replay/hosts.js";
+import { createLanes } from "../src/replay/lanes.js";
 import { createClock } from "../src/replay/pacing/clock.js";
 import { createSender } from "../src/replay/pacing/sender.js";
+import { createSuspects } from "../src/replay/suspects.js";
 import { createTimeLines } from "../src/replay/time-line.js";
 import { createTurns, everyTurn } from "../src/replay/turns.js";
 import type { Store } from "../src/store/store.js";
@@ -66,6 +68,9 @@ export async function startWorkers(context: {
       upstream,
       hosts,
       turns: createTurns(config.workerConcurrency),
+      lanes: createLanes(),
+      suspects: createSuspects(),
+      breakers: store.breakers,
       log,
       by: `${config.hostname}:${process.pid}`,
       replayTimeoutMs: config.replayTimeoutMs,
@@ -86,7 +91,7 @@ export async function startWorkers(context: {
     const conductor = keepConducting({ replays: store.replays, queues, log });
     opened.unshift(conductor.stop);
     // One at a time, and with turns of its own: it neither waits for live replays nor takes their places.
-    const again = { ...replay, turns: createTurns(1) };
+    const again = { ...replay, turns: createTurns(1), suspects: createSuspects() };
     await queues.work("rejudge", replayHandlers(rejudgeJob, again, onEnd), { concurrency: 1 });
     await queues.work("alerts", alertHandlers({ store, queues, log }), { concurrency: 1 });
     await queues.work("webhooks", webhookHandlers({ store, webhooks, log }), { concurrency: 8 });

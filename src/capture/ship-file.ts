@@ -26,7 +26,7 @@ interface Content {
  * after any failure or crash, changes nothing.
  *
  * @param beforeCommit called when the next failure leaves open whether the commit went through
- * @returns the works that the segment gives rise to
+ * @returns the works to be queued now
  */
 export async function shipFile(
   deps: { blobs: BlobStore; catalogue: Catalogue; bodyBytesMax: number; largeBodyBytes: number },
@@ -62,14 +62,14 @@ export async function shipFile(
   const segment = { id: segmentId, deploymentId, day, gatewayEpoch: epoch.epoch, blobKey, sha256 };
   beforeCommit();
   try {
-    const { workIds } = await catalogue.commitSegment({
+    const { toQueue } = await catalogue.commitSegment({
       segment: { ...segment, bytes: bytes.length },
       captures: content.captures.map(rowOf),
       bodies: bodies.map(({ sha256, bytes, refs }) => ({ sha256, bytes, refs })),
       cut: epoch.ledgerCut(shipment.minutes),
     });
     await epoch.fileDone(file, shipment.arrived());
-    return workIds;
+    return toQueue;
   } catch (error) {
     if (!(error instanceof UnderstudyError && error.code === "not_found")) throw error;
     for (const key of [blobKey, ...bodies.map((body) => body.key)]) await blobs.delete(key);

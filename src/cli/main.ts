@@ -23,6 +23,7 @@ const commands: Record<string, () => Promise<Command>> = {
   gate: async () => (await import("./gate.js")).gateCommand(),
   diff: async () => (await import("./diff.js")).diffCommand(),
   redaction: async () => (await import("./redaction.js")).redactionCommand(),
+  dead: async () => (await import("./dead.js")).deadCommand(),
   policy: async () => (await import("./policy.js")).policyCommand(),
 };
 

@@ -54,3 +54,27 @@ export function pairs(text: string, before: Record<string, string> = {}): Record
   if (at < 1) throw new InvalidArgumentError("must be NAME=VALUE");
   return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
 }
+
+/** Reads a whole number, for commander. */
+export function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isSafeInteger(value)) {
+    throw new InvalidArgumentError("must be a whole number");
+  }
+  return value;
+}
+
+/** Reads a number, or `none` as null, for commander. */
+export function numberOrNone(text: string): number | null {
+  if (text === "none") return null;
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isFinite(value)) {
+    throw new InvalidArgumentError("must be a number, or none");
+  }
+  return value;
+}
+
+/** Reads a span of time as {@link duration} does, and `none` as null. */
+export function durationOrNone(text: string): number | null {
+  return text === "none" ? null : duration(text);
+}

@@ -7,6 +7,7 @@ import { comparisonKinds, differenceKinds, results } from "../compare/types.js";
 import { gateCriteriaSchema } from "../gate/criteria.js";
 import { gateReportSchema } from "../gate/report.js";
 import { redactionSchema } from "../redaction/settings.js";
+import { flowChangeSchema, flowSchema } from "../replay/flow.js";
 import { captureFilterSchema } from "../selections/filter.js";
 import { gateStates } from "../store/gate-types.js";
 import { replayStates } from "../store/replay-types.js";
@@ -211,6 +212,37 @@ export type Deployment = z.infer<typeof deployment>;
 export const deploymentPage = pageOf(deployment).meta({ id: "DeploymentPage" });
 export type DeploymentPage = z.infer<typeof deploymentPage>;
 
+const flow = flowSchema.meta({ id: "Flow" });
+const flowChange = flowChangeSchema.meta({
+  id: "FlowChange",
+  description: "How the candidate is loaded; absent fields stay",
+});
+
+/** As many captures as a backfill takes unless it says otherwise, and at most. */
+export const backfillCaptures = { default: 100_000, max: 10_000_000 } as const;
+
+const backfill = z
+  .union(
+    [
+      z.literal(true),
+      z.strictObject({
+        since: moment.optional(),
+        captures: z
+          .number()
+          .int()
+          .min(1)
+          .max(backfillCaptures.max, `must be at most ${backfillCaptures.max}`)
+          .optional(),
+      }),
+    ],
+    { error: 'must be true, or {"since": MILLISECONDS, "captures": N}' },
+  )
+  .meta({
+    description:
+      "Its live run takes what was captured before as well, the newest first, by whole segments: " +
+      `since a moment, and ${backfillCaptures.default} captures unless \`captures\` says otherwise`,
+  });
+
 export const candidateCreate = z
   .strictObject({
     name,
@@ -218,9 +250,14 @@ export const candidateCreate = z
     model: z.string().min(1).max(256).optional(),
     version: z.string().min(1).max(128).optional(),
     headers: secretHeaders.optional(),
+    flow: flowChange.optional(),
+    backfill: backfill.optional(),
   })
   .meta({ id: "CandidateCreate" });
 export type CandidateCreate = z.infer<typeof candidateCreate>;
+
+export const candidateUpdate = z.strictObject({ flow: flowChange }).meta({ id: "CandidateUpdate" });
+export type CandidateUpdate = z.infer<typeof candidateUpdate>;
 
 export const candidate = z
   .object({
@@ -234,6 +271,19 @@ export const candidate = z
     state: z.enum(["active", "retired", "target"]).meta({
       description: "target: not registered, but what a replay was sent to instead of a candidate",
     }),
+    flow,
+    breaker: z
+      .object({
+        since: moment,
+        retryAt: moment.meta({ description: "When it is asked again" }),
+        reason: z.string(),
+        workers: count.meta({ description: "Worker processes that say so" }),
+      })
+      .nullable()
+      .meta({
+        description: "Set while it does not answer: its works are put off, and nothing counts as failed",
+      }),
+    warnings: z.array(z.string()).meta({ description: "For people: what may disturb production" }),
     run: z.number().int().meta({ description: "The newest live run" }),
     createdAt: moment,
     updatedAt: moment,
@@ -266,6 +316,30 @@ export const candidateLedger = z
   })
   .meta({ id: "CandidateLedger" });
 export type CandidateLedger = z.infer<typeof candidateLedger>;
+
+// ── dead works ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+export const deadWork = z
+  .object({
+    id: z.string().meta({ description: "A 64-bit integer" }),
+    deployment: z.string(),
+    candidate: z.string(),
+    run: z.number().int(),
+    runKind: z.enum(["live", "replay", "rejudge"]),
+    segment: z.string(),
+    firstRow: count,
+    rows: count.meta({ description: "Captures in it; each ended as dead" }),
+    capture: z.string().nullable().meta({ description: "Id of the first of them" }),
+    stalls: count,
+    error: z.string(),
+    diedAt: moment,
+  })
+  .meta({ id: "DeadWork" });
+export type DeadWork = z.infer<typeof deadWork>;
+export const deadWorkPage = pageOf(deadWork).meta({ id: "DeadWorkPage" });
+export type DeadWorkPage = z.infer<typeof deadWorkPage>;
+export const workRetry = z.object({ id: z.string(), state: z.literal("pending") }).meta({ id: "WorkRetry" });
+export type WorkRetry = z.infer<typeof workRetry>;
 
 export const ledger = z
   .object({
@@ -1044,6 +1118,13 @@ export const gatesQuery = z.strictObject({
 export const alertsQuery = z.strictObject({
   deployment: z.string().optional(),
   state: z.enum(["firing", "resolved"]).optional(),
+  ...pageFields,
+});
+
+export const deadWorksQuery = z.strictObject({
+  state: z.literal("dead").optional().meta({ description: "Others are not listed" }),
+  deployment: z.string().optional(),
+  candidate: z.string().optional(),
   ...pageFields,
 });
 

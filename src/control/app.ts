@@ -21,6 +21,7 @@ import { replayRoutes } from "./routes/replays.js";
 import { runRoutes } from "./routes/runs.js";
 import { selectionRoutes } from "./routes/selections.js";
 import { signatureRoutes } from "./routes/signatures.js";
+import { workRoutes } from "./routes/works.js";
 
 const bodyBytesMax = 1024 ** 2;
 
@@ -34,6 +35,7 @@ export function apiRoutes(context: ControlContext): Route[] {
     ...runRoutes(context),
     ...replayRoutes(context),
     ...selectionRoutes(context),
+    ...workRoutes(context),
     ...comparisonRoutes(context),
     ...signatureRoutes(context),
     ...proposalRoutes(context),

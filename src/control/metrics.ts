@@ -33,6 +33,10 @@ export function addStoreMetrics(registry: Registry, gauges: Gauges, log: Logger)
   add("understudy_work", "Works that are not done, by state", ["state"], async (gauge) => {
     for (const [state, n] of Object.entries(await gauges.openWork())) gauge.set({ state }, n);
   });
+  const held = "Works that wait in Postgres: the queue holds as many as it may, or is away";
+  add("understudy_work_held_back", held, [], async (gauge) => {
+    gauge.set(await gauges.heldBackWork());
+  });
   add("understudy_alerts_firing", "Alerts that fire now", [], async (gauge) => {
     gauge.set(await gauges.firingAlerts());
   });

@@ -5,7 +5,7 @@ import { metadataJson } from "../model-server/description.js";
 import { needsKey, type Redaction } from "../redaction/settings.js";
 import type { NewCandidate } from "../store/types.js";
 import type { Endpoint, PrimaryEndpoint } from "../upstream/endpoint.js";
-import type { CandidateCreate, EndpointInput, PrimaryInput } from "./api.js";
+import { backfillCaptures, type CandidateCreate, type EndpointInput, type PrimaryInput } from "./api.js";
 import type { ControlContext } from "./context.js";
 
 const onnxPrefix = "onnx:";
@@ -57,8 +57,10 @@ export async function checkedCandidate(
 ): Promise<NewCandidate> {
   const { config, log, upstream } = context;
   const endpoint = endpointOf(config, input, defaultModel);
+  const { name } = input;
+  const given = { name, endpoint, ...flowOf(input) };
   if (!endpoint.url.startsWith(onnxPrefix)) {
-    return { name: input.name, endpoint, sha256: null, metadata: await upstream.describe(endpoint) };
+    return { ...given, sha256: null, metadata: await upstream.describe(endpoint) };
   }
   if (!/^[A-Za-z0-9_.-]+$/.test(endpoint.model)) {
     throw new UnderstudyError(
@@ -71,7 +73,15 @@ export async function checkedCandidate(
   }
   const path = endpoint.url.slice(onnxPrefix.length);
   const model = await describeOnnxModel({ config, log, path, name: endpoint.model });
-  return { name: input.name, endpoint, sha256: model.sha256, metadata: metadataJson(endpoint.model, model) };
+  return { ...given, sha256: model.sha256, metadata: metadataJson(endpoint.model, model) };
+}
+
+function flowOf({ flow, backfill }: CandidateCreate): Pick<NewCandidate, "flow" | "backfill"> {
+  const { since = null, captures = backfillCaptures.default } = backfill === true ? {} : (backfill ?? {});
+  return {
+    ...(flow === undefined ? {} : { flow }),
+    ...(backfill === undefined ? {} : { backfill: { sinceMs: since, capturesMax: captures } }),
+  };
 }
 
 /** @throws UnderstudyError `invalid_request` when it needs a key and none is set here: gateways would drop everything */

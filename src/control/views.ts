@@ -1,11 +1,13 @@
 import type { Alert as StoredAlert, AlertRule as StoredRule } from "../store/alert-types.js";
+import type { DeadWork as StoredDeadWork } from "../store/dead-works.js";
 import type {
   Candidate as StoredCandidate,
   Deployment as StoredDeployment,
   Policy as StoredPolicy,
 } from "../store/types.js";
 import type { Endpoint } from "../upstream/endpoint.js";
-import type { Alert, AlertRule, Candidate, Deployment, Policy, PolicyBody } from "./api.js";
+import type { Alert, AlertRule, Candidate, DeadWork, Deployment, Policy, PolicyBody } from "./api.js";
+import { candidateWarnings } from "./candidate-warnings.js";
 
 /** What the store gives, as the API shows it. */
 
@@ -26,13 +28,25 @@ export function deploymentView(deployment: StoredDeployment): Deployment {
   };
 }
 
-export function candidateView(deployment: string, candidate: StoredCandidate): Candidate {
+export function candidateView(
+  { name: deployment, primary }: Pick<StoredDeployment, "name" | "primary">,
+  candidate: StoredCandidate,
+): Candidate {
+  const { breaker } = candidate;
   return {
     name: candidate.name,
     deployment,
     ...endpointView(candidate.endpoint),
     sha256: candidate.sha256,
     state: candidate.state,
+    flow: candidate.flow,
+    breaker: breaker && {
+      since: breaker.openedAtMs,
+      retryAt: breaker.retryAtMs,
+      reason: breaker.reason,
+      workers: breaker.workers,
+    },
+    warnings: candidateWarnings(primary, candidate),
     run: candidate.liveRunId,
     createdAt: candidate.createdAtMs,
     updatedAt: candidate.updatedAtMs,
@@ -45,6 +59,10 @@ export function policyView(policy: StoredPolicy): Policy {
     body: policy.body as PolicyBody & Policy["body"],
     createdAt: policy.createdAtMs,
   };
+}
+
+export function deadWorkView({ id, diedAtMs, ...work }: StoredDeadWork): DeadWork {
+  return { ...work, id: String(id), diedAt: diedAtMs };
 }
 
 export function alertRuleView(rule: StoredRule): AlertRule {

@@ -8,3 +8,10 @@ export class InferError extends Error {
     this.status = status;
   }
 }
+
+export const diedOfInput = "did not survive this input";
+
+/** Whether a message of the model server says that an input ended the process of its model. */
+export function survivedNot(message: string): boolean {
+  return message.includes(diedOfInput);
+}

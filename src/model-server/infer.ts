@@ -10,7 +10,7 @@ import {
 import { wantsBinary } from "../protocol/request-parameters.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { modelVersion } from "./description.js";
-import { InferError } from "./infer-error.js";
+import { diedOfInput, InferError } from "./infer-error.js";
 import { checkRequest } from "./infer-request.js";
 import type { InferenceOutcome, ServedModel } from "./served-model.js";
 
@@ -52,7 +52,7 @@ function outputsOf(name: string, outcome: InferenceOutcome): Tensor[] {
     case "failed":
       throw new InferError(500, `model ${name} failed on this input: ${outcome.message}`);
     case "died":
-      throw new InferError(500, `model ${name} did not survive this input: ${outcome.message}`);
+      throw new InferError(500, `model ${name} ${diedOfInput}: ${outcome.message}`);
     case "unavailable":
       throw new InferError(503, `model ${name} is not available now: ${outcome.message}`);
     case "abandoned":

@@ -11,7 +11,7 @@ import { notReplayed } from "./outcome.js";
 import type { Sender } from "./pacing/sender.js";
 import { recordedObservation, requestOf } from "./recorded.js";
 import { judged, replayInOrder, type Sides, whyNotReplayed } from "./replay-captures.js";
-import { followSequences } from "./sequences.js";
+import { followSequences, strandsOf } from "./sequences.js";
 import { sharesOf } from "./shares.js";
 import type { TimeLines } from "./time-line.js";
 
@@ -117,23 +117,6 @@ async function inParallel(
   await Promise.all(Array.from({ length: requests }, run));
   const rest = strands.slice(next).flat();
   return { outcomes, rest: rest.sort((a, b) => a - b) };
-}
-
-/** Places of captures that must follow each other: the steps of a sequence; any other stands alone. */
-function strandsOf(captures: readonly Capture[]): number[][] {
-  const strands: number[][] = [];
-  const sequences = new Map<string, number[]>();
-  for (const [at, { sequencePlace }] of captures.entries()) {
-    const known = sequencePlace && sequences.get(sequencePlace.key);
-    if (known) {
-      known.push(at);
-      continue;
-    }
-    const strand = [at];
-    strands.push(strand);
-    if (sequencePlace) sequences.set(sequencePlace.key, strand);
-  }
-  return strands;
 }
 
 /**

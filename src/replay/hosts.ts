@@ -9,6 +9,11 @@ const idleMs = 10 * 60_000;
 
 const scheme = "onnx:";
 
+/** Whether this process serves the endpoint's model itself. */
+export function isHosted({ url }: Endpoint): boolean {
+  return url.startsWith(scheme);
+}
+
 /** The ONNX files that this process serves for its own replays: one model server per file and digest. */
 export interface Hosts {
   /**
@@ -54,7 +59,7 @@ export function createHosts(deps: { config: Config; log: Logger; host?: typeof h
 
   return {
     async use(endpoint, sha256, act) {
-      if (!endpoint.url.startsWith(scheme)) return act(endpoint);
+      if (!isHosted(endpoint)) return act(endpoint);
       const path = endpoint.url.slice(scheme.length);
       const key = JSON.stringify([path, sha256, endpoint.model]);
       let entry = entries.get(key);

@@ -59,16 +59,18 @@ export function outcomeOf(
   };
 }
 
-/** What is shown beside the outcome. Most comparisons match at the first attempt; those need none. */
-function detailsOf({ result, message, parameters }: Comparison, { attempts }: Observation): object | null {
-  if (result === "match" && attempts.length === 1 && parameters.length === 0) return null;
-  return { message: message ?? null, attempts, parameters };
-}
-
-/** A capture that has no comparison, since there was none to be made of it. */
-export function notReplayed(capture: Capture, reason: NotReplayedReason): OutcomeRow {
+/**
+ * How a capture ended that was not replayed, or whose replay gave nothing to judge.
+ *
+ * @param why a word for what was not replayed, which is counted; a sentence for what is dead, which is shown
+ */
+export function outcomeWithoutReplay(
+  capture: Capture,
+  disposition: "not_replayed" | "expired" | "dead",
+  why: string | null,
+): OutcomeRow {
   const { sample, primaryMs } = capture;
-  const context = { sample, disposition: "not_replayed", reason } as const;
+  const context = { sample, disposition, reason: disposition === "not_replayed" ? why : null };
   return {
     ...context,
     captureId: capture.id,
@@ -84,8 +86,19 @@ export function notReplayed(capture: Capture, reason: NotReplayedReason): Outcom
     attempts: 0,
     maxAbs: null,
     maxRel: null,
-    details: null,
+    details: disposition === "dead" ? { message: why, attempts: [], parameters: [] } : null,
     outputs: [],
     facts: factsOf(null, { ...context, primaryMs, candidateMs: null, controlMs: null }),
   };
+}
+
+/** What is shown beside the outcome. Most comparisons match at the first attempt; those need none. */
+function detailsOf({ result, message, parameters }: Comparison, { attempts }: Observation): object | null {
+  if (result === "match" && attempts.length === 1 && parameters.length === 0) return null;
+  return { message: message ?? null, attempts, parameters };
+}
+
+/** A capture that has no comparison, since there was none to be made of it. */
+export function notReplayed(capture: Capture, reason: NotReplayedReason): OutcomeRow {
+  return outcomeWithoutReplay(capture, "not_replayed", reason);
 }

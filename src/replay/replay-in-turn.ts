@@ -9,6 +9,9 @@ const busyMs = 15_000;
  */
 const elsewhereMs = 2_000;
 
+/** Added to the time for which a work is put off: not all are to come up when the first of them asks. */
+const laterMs = 500;
+
 /** Not all at the same moment. */
 const about = (ms: number) => ms * (0.5 + Math.random());
 
@@ -31,19 +34,29 @@ export async function replayInTurn(
   onEnd(first);
   if (first.end === "not_leased") return (await store.work.isOpen(workId)) ? about(elsewhereMs) : null;
   const { candidate } = first;
+  if (first.end === "put_off") return first.laterMs + about(laterMs);
   if (first.end === "busy") {
     turns.remember(candidate, workId);
     return about(busyMs);
   }
+  if (first.end === "split") remember(first.parts);
   while (!signal.aborted) {
     const next = turns.recall(candidate);
     if (next === undefined) break;
     const report = await replayWork(deps, next, signal);
     onEnd(report);
+    if (report.end === "split") remember(report.parts);
+    // What is put off has a job of its own still.
+    if (report.end === "put_off") break;
     if (report.end === "busy") {
       turns.remember(candidate, next);
       break;
     }
   }
   return null;
+
+  /** The reconciler would queue them, but later. */
+  function remember(parts: readonly bigint[]): void {
+    for (const part of parts) turns.remember(candidate, part);
+  }
 }

@@ -5,102 +5,163 @@ import type { BlobStore } from "../blobs/blobs.js";
 import type { Capture } from "../capture/capture.js";
 import { type Policy, policySchema } from "../compare/policy.js";
 import { messageOf, UnderstudyError } from "../errors.js";
-import type { Logger } from "../log.js";
 import { deploymentRedactor, type RedactorOptions } from "../redaction/deployment.js";
 import type { Rejudges } from "../store/rejudges.js";
 import type { Store } from "../store/store.js";
-import type { KeptAnswers, LeasedWork, OutcomeRow, RunKind, WorkRest } from "../store/types.js";
-import type { Upstream, UpstreamRequest } from "../upstream/client.js";
+import type { KeptAnswers, LeasedWork, OutcomeRow, RunKind, WorkRest, WorkSight } from "../store/types.js";
+import type { UpstreamRequest } from "../upstream/client.js";
 import type { Endpoint } from "../upstream/endpoint.js";
 import type { Observation } from "../upstream/observation.js";
 import { createControl } from "./control.js";
 import { type HistoryDeps, type HistoryResult, replayHistory } from "./history.js";
 import type { Hosts } from "./hosts.js";
 import { type HeldWork, holdWork } from "./lease.js";
+import { CandidateAway } from "./presence.js";
 import { redactedObservation } from "./redacted.js";
 import { rejudge } from "./rejudge.js";
-import { replayInOrder } from "./replay-captures.js";
+import { type LiveDeps, replayLive } from "./replay-live.js";
 import { segmentRows } from "./segment-rows.js";
+import type { Suspects } from "./suspects.js";
 import type { Turns } from "./turns.js";
 
-export interface ReplayDeps {
+export interface ReplayDeps extends LiveDeps {
   store: Pick<Store, "work" | "outcomes">;
   rejudges: Pick<Rejudges, "earlier">;
   blobs: BlobStore;
   answers: AnswerKeeper;
-  upstream: Pick<Upstream, "send">;
   hosts: Hosts;
   turns: Turns;
-  log: Logger;
-  /** Name of this worker, for people. */
-  by: string;
-  /** For one request, its further attempts included. */
+  suspects: Suspects;
+  /** For one request, its further attempts included, where the candidate's settings do not say. */
   replayTimeoutMs: number;
   responseBytesMax: number;
   /** For the works of replays. */
   history: HistoryDeps;
-  /** Share of the base sample that is replayed to the control as well, where there is one. */
-  controlShare: number;
   /** For the answers of deployments that redact. */
   redaction: RedactorOptions;
 }
 
 /**
  * How a work ended in these hands. `not_leased`: it is done, or another's. `lease_lost`: it became another's, and
- * nothing was written. `busy`: its candidate has its share of this process already; it was handed back. `held`: its
- * replay is paused, or has ended; it was handed back. `dead`: it can never be done, and says why.
+ * nothing was written. `busy`: its candidate has its share of this process already; it was not touched. `held`: its replay
+ * is paused, or has ended; it was handed back. `put_off`: it
+ * is to come up again after so long, since its candidate does not answer, or another suspect is in hand. `split`: it
+ * had stalled too often, and was parted in these two. `dead`: it can never be done, and says why.
  */
 export type ReplayEnd =
   | { end: "committed"; candidate: string; runKind: RunKind; outcomes: readonly OutcomeRow[] }
   | { end: "lease_lost" | "busy" | "held" | "dead"; candidate: string }
+  | { end: "put_off"; candidate: string; laterMs: number }
+  | { end: "split"; candidate: string; parts: readonly [bigint, bigint] }
   | { end: "not_leased" };
+
+/** A suspect that finds another in hand comes up again after this long. */
+const suspectMs = 1_000;
 
 /**
  * Replays the captures of one work to its candidate (for a rejudge: takes the answers that were kept), judges what
- * comes back, and commits all of it in one statement under the work's lease. Delivering the same work again, at the same time or later, changes nothing.
+ * comes back, and commits all of it in one statement under the work's lease. Delivering the same work again, at the
+ * same time or later, changes nothing.
  *
  * @throws what is wrong on our side, and the signal's reason; the work is handed back before.
  */
 export async function replayWork(deps: ReplayDeps, workId: bigint, signal: AbortSignal): Promise<ReplayEnd> {
-  const { store, turns, log, by } = deps;
+  const { store, turns, suspects } = deps;
+  const sight = await store.work.sight(workId);
+  if (sight === null) return { end: "not_leased" };
+  const candidate = `${sight.deploymentName}/${sight.candidateName}`;
+  const away = awayMs(deps, sight);
+  if (away !== null) return { end: "put_off", candidate, laterMs: away };
+  const suspect = sight.runKind !== "replay" && (sight.suspect || sight.stalls >= stallsMax);
+  const leaveSuspects = suspect ? suspects.enter() : () => {};
+  if (leaveSuspects === null) return { end: "put_off", candidate, laterMs: suspectMs };
+  const place = turns.enter(candidate, worksAtATime(sight.concurrency));
+  try {
+    if (place === null) return { end: "busy", candidate };
+    // Leased only when it is its turn: a work that merely waits must not stall when this process dies.
+    await place.turn(signal);
+    return await replayInHand(deps, workId, candidate, signal);
+  } finally {
+    place?.leave();
+    leaveSuspects();
+  }
+}
+
+/**
+ * With one request at a time, one work: more would only wait. With several, the next begins before the last is through,
+ * so that reading and committing cost the candidate's lane nothing.
+ */
+const worksAtATime = (concurrency: number) => (concurrency === 1 ? 1 : 2);
+
+/** How long the candidate is left alone by now; null: it is not, or the work is to expire. */
+function awayMs({ lanes }: ReplayDeps, { modelVersionId, runKind, expiresAtMs }: WorkSight): number | null {
+  if (runKind !== "live") return null;
+  const { open } = lanes.of(String(modelVersionId)).breaker;
+  const nowMs = Date.now();
+  if (open === null || open.retryAtMs <= nowMs || (expiresAtMs !== null && expiresAtMs < nowMs)) return null;
+  return open.retryAtMs - nowMs;
+}
+
+async function replayInHand(
+  deps: ReplayDeps,
+  workId: bigint,
+  candidate: string,
+  signal: AbortSignal,
+): Promise<ReplayEnd> {
+  const { store, log, by, lanes } = deps;
   const held = await holdWork({ work: store.work, log, by }, workId);
   if (held === null) return { end: "not_leased" };
   const { work, lost } = held;
-  const candidate = `${work.deploymentName}/${work.candidateName}`;
-  const place = turns.enter(candidate);
+  const dead = async (why: string): Promise<ReplayEnd> => {
+    log.error({ work: String(workId), candidate, why }, "work is dead");
+    const marked = await store.work.markDead(workId, work.lease, why);
+    return { end: marked ? "dead" : "lease_lost", candidate };
+  };
+  const release = () =>
+    store.work.release(workId, work.lease).catch((failure) => {
+      log.warn(
+        { work: String(workId), error: messageOf(failure) },
+        "work not handed back; its lease will run out",
+      );
+    });
   try {
-    if (place === null) {
-      await store.work.release(workId, work.lease);
-      return { end: "busy", candidate };
+    // Works of replays stall by the time they take: their slices wait for their moment.
+    const stalls = work.replay === null ? work.stalls : 0;
+    if (stalls >= stallsMax && work.rows > 1) {
+      const parts = await store.work.split(workId, work.lease);
+      return parts === null ? { end: "lease_lost", candidate } : { end: "split", candidate, parts };
     }
-    const stop = AbortSignal.any([signal, lost]);
-    await place.turn(stop);
-    const outcomes = await replayHeld(deps, held, stop);
+    if (stalls >= (work.suspect ? stallsMax + 1 : stallsMax)) {
+      return await dead(`stalled: the worker that had it in hand died, or fell silent, ${stalls} times`);
+    }
+    const outcomes = await replayHeld(deps, held, AbortSignal.any([signal, lost]));
     if (outcomes === null) return { end: "lease_lost", candidate };
     if (outcomes === "held") {
-      await store.work.release(workId, work.lease);
+      await release();
       return { end: "held", candidate };
     }
     return { end: "committed", candidate, runKind: work.runKind, outcomes };
   } catch (error) {
     if (lost.aborted) return { end: "lease_lost", candidate };
     if (error instanceof UnderstudyError && hopeless.has(error.code)) {
-      log.error({ work: String(workId), error: error.message }, "work is dead");
-      const marked = await store.work.markDead(workId, work.lease, `${error.code}: ${error.message}`);
-      return { end: marked ? "dead" : "lease_lost", candidate };
+      return await dead(`${error.code}: ${error.message}`);
     }
-    await store.work.release(workId, work.lease).catch((failure) => {
-      log.warn(
-        { work: String(workId), error: messageOf(failure) },
-        "work not handed back; its lease will run out",
-      );
-    });
+    await release();
+    if (error instanceof CandidateAway) {
+      const retryAtMs = lanes.of(String(work.modelVersionId)).breaker.open?.retryAtMs ?? 0;
+      return { end: "put_off", candidate, laterMs: Math.max(suspectMs, retryAtMs - Date.now()) };
+    }
     throw error;
   } finally {
-    place?.leave();
     held.drop();
   }
 }
+
+/**
+ * A work whose worker died or fell silent over it so often is split in half, and a single request given up. Parts begin
+ * with one stall, so each further one splits them; a single request that is left of them has one more chance.
+ */
+const stallsMax = 2;
 
 /** Errors that no further delivery would cure. */
 const hopeless: ReadonlySet<string> = new Set(["blob_missing", "blob_corrupt", "model_invalid"]);
@@ -138,30 +199,29 @@ interface Task {
   stop: AbortSignal;
 }
 
-/** Live: each capture to the candidate, one after the other. Of a replay: as its terms say. */
+/** Live: as the candidate's settings say. Of a replay: as its terms say. */
 async function replayAll(deps: ReplayDeps, task: Task): Promise<HistoryResult> {
   const { hosts, upstream, replayTimeoutMs, responseBytesMax, controlShare, log } = deps;
-  const { work, captures, policy, collected, stop } = task;
-  const limits = { timeoutMs: replayTimeoutMs, responseBytesMax };
+  const { work, collected, stop } = task;
+  const limits = { timeoutMs: work.flow.deadlineMs ?? replayTimeoutMs, responseBytesMax };
   const redactor = deploymentRedactor(work.redaction, work.deploymentId, deps.redaction);
   const redact = (observation: Observation, { call }: UpstreamRequest) =>
     redactedObservation(observation, redactor, call);
   const sendTo = (endpoint: Endpoint) => async (request: UpstreamRequest) =>
     redact(await upstream.send(endpoint, request, { ...limits, signal: stop }), request);
   return hosts.use(work.endpoint, work.sha256, async (endpoint) => {
+    const terms = work.replay;
+    if (terms === null) {
+      return { outcomes: await replayLive(deps, { ...task, endpoint, redact, limits }), rest: [] };
+    }
     const control = createControl({
       send: work.control && sendTo(work.control),
       share: controlShare,
       stop,
       log,
     });
-    const send = sendTo(endpoint);
-    const sides = { candidate: send, control, collected };
-    const terms = work.replay;
-    if (terms !== null) {
-      return replayHistory(deps.history, { ...task, terms, endpoint, sides, redact, limits });
-    }
-    return { outcomes: await replayInOrder(captures, { work, sides, policy }), rest: [] };
+    const sides = { candidate: sendTo(endpoint), control, collected };
+    return replayHistory(deps.history, { ...task, terms, endpoint, sides, redact, limits });
   });
 }
 

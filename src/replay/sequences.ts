@@ -16,3 +16,20 @@ export function followSequences(): SequenceProgress {
     },
   };
 }
+
+/** Places of captures that must follow each other: the steps of a sequence; any other stands alone. */
+export function strandsOf(captures: readonly Capture[]): number[][] {
+  const strands: number[][] = [];
+  const sequences = new Map<string, number[]>();
+  for (const [at, { sequencePlace }] of captures.entries()) {
+    const known = sequencePlace && sequences.get(sequencePlace.key);
+    if (known) {
+      known.push(at);
+      continue;
+    }
+    const strand = [at];
+    strands.push(strand);
+    if (sequencePlace) sequences.set(sequencePlace.key, strand);
+  }
+  return strands;
+}

@@ -1,9 +1,3 @@
-/**
- * Works that one process replays to a candidate at a time, each request by request. One: a candidate is not to be
- * loaded by its own test, and a request that waits behind another of ours would count our queueing as its latency.
- */
-const worksAtATime = 1;
-
 /** Works remembered at most; one that is forgotten comes up again by its job. */
 const rememberedMax = 10_000;
 
@@ -12,8 +6,10 @@ export interface Turns {
   /**
    * Takes a place for a candidate, or returns null when it holds its share already: then the work is to come up
    * again later, so that a candidate that hangs leaves places to the others.
+   *
+   * @param atATime works of the candidate whose turn it may be at once; default 1
    */
-  enter(candidate: string): Place | null;
+  enter(candidate: string, atATime?: number): Place | null;
   /** Keeps in mind a work that found no place. */
   remember(candidate: string, workId: bigint): void;
   /** The oldest work in mind, to go on with at once when a work of its candidate has ended. */
@@ -37,6 +33,8 @@ export const everyTurn: Turns = {
 
 interface Holding {
   places: number;
+  /** As the newest that entered said. */
+  atATime: number;
   running: number;
   /** Each begins a work whose turn has come. */
   waiting: Set<() => void>;
@@ -69,7 +67,7 @@ export function createTurns(places: number): Turns {
             own.waiting.delete(begin);
             reject(signal.reason);
           };
-          if (own.running < worksAtATime) return begin();
+          if (own.running < own.atATime) return begin();
           signal.addEventListener("abort", giveUp, { once: true });
           own.waiting.add(begin);
         }),
@@ -80,17 +78,18 @@ export function createTurns(places: number): Turns {
         own.places -= 1;
         taken -= 1;
         const [next] = own.waiting;
-        if (own.running < worksAtATime) next?.();
+        if (own.running < own.atATime) next?.();
         if (own.places === 0) held.delete(candidate);
       },
     };
   }
 
   return {
-    enter(candidate) {
-      const own = held.get(candidate) ?? { places: 0, running: 0, waiting: new Set() };
+    enter(candidate, atATime = 1) {
+      const own = held.get(candidate) ?? { places: 0, atATime, running: 0, waiting: new Set() };
       if (own.places > 0 && own.places >= places - taken) return null;
       held.set(candidate, own);
+      own.atATime = atATime;
       own.places += 1;
       taken += 1;
       return placeOf(candidate, own);

@@ -1,12 +1,15 @@
 import { isDeepStrictEqual } from "node:util";
 import { UnderstudyError } from "../errors.js";
+import { changedFlow, type FlowChange, flowSchema } from "../replay/flow.js";
+import { backfillRun } from "./backfill.js";
+import { breakerStaleMs } from "./breakers.js";
 import type { PrismaClient } from "./client.js";
 import { noDeployment } from "./deployments.js";
 import type { Prisma } from "./generated/client.js";
 import type { Registry } from "./groups.js";
 import { lockDeployment, openLiveRun, type Transaction, toRun } from "./runs.js";
 import { jsonInput } from "./sql.js";
-import type { Candidate, NewCandidate } from "./types.js";
+import type { BreakerView, Candidate, NewCandidate } from "./types.js";
 
 const withRun = {
   modelVersion: true,
@@ -17,14 +20,29 @@ const withRun = {
     take: 1,
     select: { id: true },
   },
+  breakers: true,
 } satisfies Prisma.CandidateInclude;
 type CandidateRow = Prisma.CandidateGetPayload<{ include: typeof withRun }>;
 
 const withVersion = { policy: { select: { version: true } } } satisfies Prisma.RunInclude;
 
-type Candidates = Pick<Registry, "addCandidate" | "getCandidate" | "listCandidates" | "getRun" | "listRuns">;
+type Candidates = Pick<
+  Registry,
+  "addCandidate" | "changeCandidate" | "getCandidate" | "listCandidates" | "getRun" | "listRuns"
+>;
 
 export function createCandidates(prisma: PrismaClient): Candidates {
+  async function one(deployment: string, name: string): Promise<Candidate> {
+    const row = await prisma.candidate.findFirst({
+      where: { name, deployment: { name: deployment } },
+      include: withRun,
+    });
+    if (row) return toCandidate(row);
+    if (!(await prisma.deployment.findUnique({ where: { name: deployment } })))
+      throw noDeployment(deployment);
+    throw noCandidate(deployment, name);
+  }
+
   return {
     async addCandidate(deployment, candidate) {
       const row = await prisma.$transaction(async (tx) => {
@@ -32,29 +50,29 @@ export function createCandidates(prisma: PrismaClient): Candidates {
         if (deploymentId === null) throw noDeployment(deployment);
         const key = { deploymentId_name: { deploymentId, name: candidate.name } };
         const known = await tx.candidate.findUnique({ where: key, include: withRun });
-        if (known && isSameRevision(known, candidate)) return known;
-        await pinRevision(tx, deploymentId, known?.id ?? null, candidate);
-        return tx.candidate.findUniqueOrThrow({ where: key, include: withRun });
+        if (!known || !isSameRevision(known, candidate)) {
+          await pinRevision(tx, deploymentId, known?.id ?? null, candidate);
+        }
+        if (candidate.flow !== undefined) await setFlow(tx, key, candidate.flow);
+        const row = await tx.candidate.findUniqueOrThrow({ where: key, include: withRun });
+        if (candidate.backfill !== undefined) await backfillRun(tx, row.runs[0]!.id, candidate.backfill);
+        return row;
       });
       return toCandidate(row);
     },
 
-    async getCandidate(deployment, name) {
-      const row = await prisma.candidate.findFirst({
-        where: { name, deployment: { name: deployment } },
-        include: withRun,
+    async changeCandidate(deployment, name, { flow }) {
+      await prisma.$transaction(async (tx) => {
+        const deploymentId = await lockDeployment(tx, deployment);
+        if (deploymentId === null) throw noDeployment(deployment);
+        const key = { deploymentId_name: { deploymentId, name } };
+        if (!(await tx.candidate.findUnique({ where: key }))) throw noCandidate(deployment, name);
+        await setFlow(tx, key, flow);
       });
-      if (row) return toCandidate(row);
-      if (!(await prisma.deployment.findUnique({ where: { name: deployment } })))
-        throw noDeployment(deployment);
-      throw new UnderstudyError(
-        "not_found",
-        `${deployment} has no candidate named ${JSON.stringify(name)}.`,
-        {
-          hint: `\`understudy candidate ${deployment} NAME URL\` adds one.`,
-        },
-      );
+      return one(deployment, name);
     },
+
+    getCandidate: one,
 
     async listCandidates(deployment) {
       const found = await prisma.deployment.findUnique({
@@ -82,6 +100,20 @@ export function createCandidates(prisma: PrismaClient): Candidates {
       return rows.map(toRun);
     },
   };
+}
+
+const noCandidate = (deployment: string, name: string) =>
+  new UnderstudyError("not_found", `${deployment} has no candidate named ${JSON.stringify(name)}.`, {
+    hint: `\`understudy candidate ${deployment} NAME URL\` adds one.`,
+  });
+
+async function setFlow(
+  tx: Transaction,
+  where: Prisma.CandidateWhereUniqueInput,
+  change: FlowChange,
+): Promise<void> {
+  const { flow } = await tx.candidate.findUniqueOrThrow({ where, select: { flow: true } });
+  await tx.candidate.update({ where, data: { flow: changedFlow(flowSchema.parse(flow), change) } });
 }
 
 /** Whether the candidate is in force as it is given: then its run goes on. */
@@ -120,6 +152,21 @@ async function pinRevision(
   await openLiveRun(tx, { deploymentId, candidateId, modelVersionId: version.id, policyId: policy.id });
 }
 
+/** What workers say of it that are alive still. */
+function breakerOf(breakers: CandidateRow["breakers"]): BreakerView | null {
+  const told = breakers
+    .filter(({ retryAt }) => retryAt.getTime() > Date.now() - breakerStaleMs)
+    .sort((a, b) => b.retryAt.getTime() - a.retryAt.getTime());
+  const [newest] = told;
+  if (newest === undefined) return null;
+  return {
+    openedAtMs: Math.min(...told.map(({ openedAt }) => openedAt.getTime())),
+    retryAtMs: Math.min(...told.map(({ retryAt }) => retryAt.getTime())),
+    reason: newest.reason,
+    workers: told.length,
+  };
+}
+
 function toCandidate({ modelVersion, ...row }: CandidateRow): Candidate {
   const { url, model, version, headers } = modelVersion;
   return {
@@ -130,6 +177,8 @@ function toCandidate({ modelVersion, ...row }: CandidateRow): Candidate {
     endpoint: { url, model, version, headers: headers as Record<string, string> },
     sha256: modelVersion.sha256,
     metadata: modelVersion.metadata,
+    flow: flowSchema.parse(row.flow),
+    breaker: breakerOf(row.breakers),
     liveRunId: row.runs[0]!.id,
     createdAtMs: row.createdAt.getTime(),
     updatedAtMs: row.updatedAt.getTime(),

@@ -1,4 +1,5 @@
 import { UnderstudyError } from "../errors.js";
+import { roomOfAll, roomOfRun } from "./admission.js";
 import type { PrismaClient } from "./client.js";
 import { Prisma } from "./generated/client.js";
 import type { Catalogue } from "./groups.js";
@@ -20,14 +21,16 @@ export function createCatalogue(prisma: PrismaClient): Catalogue {
           );
         }
         if (!row.current) continue;
-        if (row.inserted) return { workIds: row.workIds, alreadyThere: false };
+        if (row.inserted) return { workIds: row.workIds, toQueue: row.toQueue, alreadyThere: false };
         // Asked anew: another sending may have committed after this statement's snapshot was taken.
         const works = await prisma.work.findMany({
           where: { segmentId: id, run: { kind: "live" } },
-          select: { id: true },
+          select: { id: true, enqueuedAt: true },
           orderBy: { id: "asc" },
         });
-        return { workIds: works.map((work) => work.id), alreadyThere: true };
+        const idsOf = (some: typeof works) => some.map((work) => work.id);
+        const toQueue = idsOf(works.filter(({ enqueuedAt }) => enqueuedAt !== null));
+        return { workIds: idsOf(works), toQueue, alreadyThere: true };
       }
       throw new UnderstudyError("conflict", `Deployment ${deploymentId} keeps changing.`, {
         hint: "Send the segment again.",
@@ -45,6 +48,7 @@ interface CommitRow {
   current: boolean;
   inserted: boolean;
   workIds: bigint[];
+  toQueue: bigint[];
 }
 
 /**
@@ -120,16 +124,18 @@ function commitStatement({ segment, captures, bodies, cut }: SegmentCommit): Pri
       ON CONFLICT (day, deployment_id, sha256) DO UPDATE SET refs = old.refs + excluded.refs
     ), new_work AS (
       INSERT INTO work (segment_id, run_id, first_row, rows, enqueued_at)
-      SELECT s.id, r.id, 0, ${captures.length}::int, now()
+      SELECT s.id, r.id, 0, ${captures.length}::int,
+             CASE WHEN ${roomOfRun(Prisma.sql`r.id`)} > 0 AND ${roomOfAll} > 0 THEN now() END
       FROM new_segment s JOIN runs r ON r.deployment_id = s.deployment_id
       WHERE r.kind = 'live' AND r.state = 'open'
       ORDER BY r.id
-      RETURNING id
+      RETURNING id, enqueued_at
     ), ${cutParts(cut, Prisma.sql`EXISTS (SELECT 1 FROM current)`)}
     SELECT EXISTS (SELECT 1 FROM locked) AS found,
            EXISTS (SELECT 1 FROM current) AS current,
            EXISTS (SELECT 1 FROM new_segment) AS inserted,
-           ARRAY (SELECT id FROM new_work ORDER BY id) AS "workIds"`;
+           ARRAY (SELECT id FROM new_work ORDER BY id) AS "workIds",
+           ARRAY (SELECT id FROM new_work WHERE enqueued_at IS NOT NULL ORDER BY id) AS "toQueue"`;
 }
 
 /** Takes over a cut while `guard` holds. Counts are cumulative, so only the newest of an epoch matters. */

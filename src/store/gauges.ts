@@ -4,6 +4,8 @@ import type { PrismaClient } from "./client.js";
 export interface Gauges {
   /** Works that are not done, by state. */
   openWork(): Promise<Record<"pending" | "leased" | "dead", number>>;
+  /** Works that wait in Postgres since the queue has no room for them, or was away. */
+  heldBackWork(): Promise<number>;
   firingAlerts(): Promise<number>;
   /** Messages to webhooks that are neither delivered nor given up. */
   pendingDeliveries(): Promise<number>;
@@ -21,6 +23,7 @@ export function createGauges(prisma: PrismaClient): Gauges {
         ...Object.fromEntries(rows.map(({ state, n }) => [state, n])),
       };
     },
+    heldBackWork: () => prisma.work.count({ where: { state: "pending", enqueuedAt: null } }),
     firingAlerts: () => prisma.alert.count({ where: { state: "firing" } }),
     pendingDeliveries: () => prisma.alertDelivery.count({ where: { state: "pending" } }),
   };

@@ -1,4 +1,5 @@
 /** What each group of the store can do; `createStore` puts them together. */
+import type { FlowChange } from "../replay/flow.js";
 import type {
   Candidate,
   Deployment,
@@ -16,6 +17,7 @@ import type {
   SeriesCounts,
   TimeRange,
   WorkCommit,
+  WorkSight,
 } from "./types.js";
 
 /** Deployments, candidates, policies and the runs they open. Throws `not_found` and `conflict`. */
@@ -32,6 +34,8 @@ export interface Registry {
    * is a new model version, so its live run is closed and another opened.
    */
   addCandidate(deployment: string, candidate: NewCandidate): Promise<Candidate>;
+  /** How a candidate is loaded; its run goes on. Absent fields stay. */
+  changeCandidate(deployment: string, name: string, change: { flow: FlowChange }): Promise<Candidate>;
   getCandidate(deployment: string, name: string): Promise<Candidate>;
   /** All of one deployment, by name. */
   listCandidates(deployment: string): Promise<Candidate[]>;
@@ -57,6 +61,8 @@ export interface Catalogue {
 }
 
 export interface WorkStore {
+  /** Looks at a work that can be taken up now; null for any other. */
+  sight(workId: bigint): Promise<WorkSight | null>;
   /** Takes up a work that is pending, or whose lease ran out; null for any other. */
   lease(workId: bigint, by: string, leaseMs: number): Promise<LeasedWork | null>;
   /** Whether a work is still to be done: pending, or in somebody's hands. */
@@ -65,12 +71,15 @@ export interface WorkStore {
   extend(workId: bigint, lease: number, leaseMs: number): Promise<boolean>;
   /** Hands the work back, to be queued again by the reconciler. False: the lease was lost. */
   release(workId: bigint, lease: number): Promise<boolean>;
+  /** Parts a work in two halves and hands them back; null: the lease was lost, or it has but one row. */
+  split(workId: bigint, lease: number): Promise<[bigint, bigint] | null>;
   /** Gives the work up: each of its captures without an outcome ends as `dead`. False: the lease was lost. */
   markDead(workId: bigint, lease: number, error: string): Promise<boolean>;
   /**
-   * Works that the queue should hold and may have lost: never enqueued, enqueued longer ago than `olderThanMs`, or
-   * with a lease that ran out since. Marks them as enqueued now. Two callers at a time get different ones. Each kind
-   * of run has a queue of its own; those of replays are queued by `Replays.conduct`, when their time has come.
+   * Works that are to be queued: those that the queue should hold and may have lost (enqueued longer ago than
+   * `olderThanMs`, or with a lease that ran out since), and those that wait in Postgres, as far as there is room in the
+   * queue, the runs in turn. Marks them as enqueued now. Two callers at a time get different ones. Each kind of run
+   * has a queue of its own; those of replays are queued by `Replays.conduct`, when their time has come.
    */
   dueForQueue(options: { limit: number; olderThanMs: number; kind: "live" | "rejudge" }): Promise<bigint[]>;
 }

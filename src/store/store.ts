@@ -1,8 +1,10 @@
 import { type Alerts, createAlerts } from "./alerts.js";
 import { type AnswerStore, createAnswerStore } from "./answers.js";
+import { type Breakers, createBreakers } from "./breakers.js";
 import { createCatalogue } from "./catalogue.js";
 import { createPrisma } from "./client.js";
 import { type Comparisons, createComparisons } from "./comparisons.js";
+import { createDeadWorks, type DeadWorks } from "./dead-works.js";
 import type { Gates } from "./gate-types.js";
 import { createGates } from "./gates.js";
 import { createGauges, type Gauges } from "./gauges.js";
@@ -25,6 +27,8 @@ export interface Store {
   registry: Registry;
   catalogue: Catalogue;
   work: WorkStore;
+  deadWorks: DeadWorks;
+  breakers: Breakers;
   outcomes: Outcomes;
   answers: AnswerStore;
   rejudges: Rejudges;
@@ -55,6 +59,8 @@ export function createStore(databaseUrl: string, options: { poolMax?: number } =
     registry: createRegistry(prisma),
     catalogue: createCatalogue(prisma),
     work: createWorkStore(prisma),
+    deadWorks: createDeadWorks(prisma),
+    breakers: createBreakers(prisma),
     outcomes: createOutcomes(prisma),
     answers: createAnswerStore(prisma),
     rejudges: createRejudges(prisma),

@@ -8,6 +8,7 @@ import type { CaptureSettings } from "../capture/settings.js";
 import type { Disposition, Fact } from "../compare/facts.js";
 import type { OutputComparison, Result } from "../compare/types.js";
 import type { Redaction } from "../redaction/settings.js";
+import type { FlowChange, FlowSettings } from "../replay/flow.js";
 import type { Endpoint, PrimaryEndpoint } from "../upstream/endpoint.js";
 import type { ReplayState } from "./replay-types.js";
 
@@ -92,10 +93,24 @@ export interface Candidate {
   sha256: string | null;
   /** The endpoint's own model metadata when it was pinned. */
   metadata: unknown;
+  /** How it is loaded. */
+  flow: FlowSettings;
+  /** Workers that leave it alone, since it does not answer: since when, until when, and why. */
+  breaker: BreakerView | null;
   /** The newest live run: the open one while the candidate is active. Of a `target`: its newest replay. */
   liveRunId: number;
   createdAtMs: number;
   updatedAtMs: number;
+}
+
+/** What the workers say that found a candidate away. */
+export interface BreakerView {
+  /** The first of them. */
+  openedAtMs: number;
+  /** When it is asked again next. */
+  retryAtMs: number;
+  reason: string;
+  workers: number;
 }
 
 export interface NewCandidate {
@@ -103,6 +118,18 @@ export interface NewCandidate {
   endpoint: Endpoint;
   sha256: string | null;
   metadata: unknown;
+  /** Default: as it was, or the defaults. */
+  flow?: FlowChange;
+  /** Default: its live run takes what is captured from now on. */
+  backfill?: Backfill;
+}
+
+/** Which catalogued segments a new live run takes as well. */
+export interface Backfill {
+  /** Segments with captures since then; null: all there are. */
+  sinceMs: number | null;
+  /** The newest so many captures, by whole segments. */
+  capturesMax: number;
 }
 
 export type RunKind = "live" | "replay" | "rejudge";
@@ -237,10 +264,28 @@ export interface SegmentCommitted {
   /** One work for each open live run of the deployment: the jobs to add. Ascending. */
   workIds: bigint[];
   /** An earlier sending of this segment had gone through. */
+  /** Those of them that the queue has room for; the others wait in Postgres until it has. */
+  toQueue: bigint[];
   alreadyThere: boolean;
 }
 
 // --- work ----------------------------------------------------------------------------------------------------
+
+/** What can be known of a work before it is taken up, without touching it. */
+export interface WorkSight {
+  deploymentName: string;
+  candidateName: string;
+  runKind: RunKind;
+  modelVersionId: number;
+  /** Taken up now, it would have stalled so often. */
+  stalls: number;
+  /** It is a part of a work that stalled twice. */
+  suspect: boolean;
+  /** Requests that the candidate may be sent at a time. */
+  concurrency: number;
+  /** From when none of its captures is to be replayed any more; null: never. */
+  expiresAtMs: number | null;
+}
 
 /** A work in hand, with all that is needed to do it. */
 export interface LeasedWork {
@@ -249,11 +294,19 @@ export interface LeasedWork {
   lease: number;
   /** How often an earlier lease of this work ran out. */
   stalls: number;
+  /** It is a part of a work that stalled twice. */
+  suspect: boolean;
+  /** It was made for captures older than its run. */
+  backfill: boolean;
   runId: number;
   runKind: RunKind;
   deploymentId: number;
   deploymentName: string;
+  candidateId: number;
   candidateName: string;
+  modelVersionId: number;
+  /** How the candidate is loaded. */
+  flow: FlowSettings;
   endpoint: Endpoint;
   sha256: string | null;
   control: Endpoint | null;

@@ -1,15 +1,36 @@
 import type { KeepAnswers } from "../answers/keeping.js";
 import { dayOf } from "../ids.js";
 import { redactionSchema } from "../redaction/settings.js";
+import { flowSchema } from "../replay/flow.js";
 import type { Endpoint } from "../upstream/endpoint.js";
+import { dueForQueue } from "./admission.js";
 import type { PrismaClient } from "./client.js";
 import type { WorkStore } from "./groups.js";
 import { cleanText } from "./sql.js";
-import type { LeasedWork, ReplayTerms, RunKind } from "./types.js";
+import type { LeasedWork, ReplayTerms, RunKind, WorkSight } from "./types.js";
+import { splitWork } from "./work-parts.js";
 
 /** The life of a work: pending → leased → done, dead, or pending again. Time is Postgres' own. */
 export function createWorkStore(prisma: PrismaClient): WorkStore {
   return {
+    async sight(workId) {
+      const [row] = await prisma.$queryRaw<SightRow[]>`
+        SELECT d.name AS "deploymentName", c.name AS "candidateName", r.kind AS "runKind",
+               r.model_version_id AS "modelVersionId", w.stalls + (w.state = 'leased')::int AS stalls, w.suspect,
+               w.backfill, c.flow, s.last_at AS "lastAt"
+        FROM work w
+        JOIN segments s ON s.id = w.segment_id
+        JOIN runs r ON r.id = w.run_id
+        JOIN deployments d ON d.id = r.deployment_id
+        JOIN candidates c ON c.id = r.candidate_id
+        WHERE w.id = ${workId} AND (w.state = 'pending' OR (w.state = 'leased' AND w.lease_until < now()))`;
+      if (row === undefined) return null;
+      const { lastAt, backfill, flow, ...sight } = row;
+      const { maxAgeMs, concurrency } = flowSchema.parse(flow);
+      const expires = maxAgeMs !== null && sight.runKind === "live" && !backfill;
+      return { ...sight, concurrency, expiresAtMs: expires ? lastAt.getTime() + maxAgeMs : null };
+    },
+
     async lease(workId, by, leaseMs) {
       const rows = await prisma.$queryRaw<LeaseRow[]>`
         WITH taken AS (
@@ -17,11 +38,12 @@ export function createWorkStore(prisma: PrismaClient): WorkStore {
                           lease_until = now() + ${leaseMs}::float8 * interval '1 millisecond',
                           stalls = stalls + (state = 'leased')::int
           WHERE id = ${workId} AND (state = 'pending' OR (state = 'leased' AND lease_until < now()))
-          RETURNING id, lease, stalls, segment_id, run_id, first_row, rows, row_list, skew_ms
+          RETURNING id, lease, stalls, suspect, backfill, segment_id, run_id, first_row, rows, row_list, skew_ms
         )
-        SELECT t.id, t.lease, t.stalls, t.first_row AS "firstRow", t.rows, t.row_list AS "rowList",
-               r.id AS "runId", r.kind AS "runKind",
-               d.id AS "deploymentId", d.name AS "deploymentName", d.control, c.name AS "candidateName",
+        SELECT t.id, t.lease, t.stalls, t.suspect, t.backfill, t.first_row AS "firstRow", t.rows,
+               t.row_list AS "rowList", r.id AS "runId", r.kind AS "runKind",
+               d.id AS "deploymentId", d.name AS "deploymentName", d.control, c.id AS "candidateId",
+               c.name AS "candidateName", c.flow, v.id AS "modelVersionId",
                v.url, v.model, v.version, v.headers, v.sha256, p.body AS policy,
                s.id AS "segmentId", s.blob_key AS "blobKey", s.sha256 AS "segmentSha256",
                s.deployment_id AS "segmentDeploymentId", s.day, d.keep_answers AS "keepAnswers", d.redaction,
@@ -66,6 +88,8 @@ export function createWorkStore(prisma: PrismaClient): WorkStore {
       return released.count === 1;
     },
 
+    split: (workId, lease) => splitWork(prisma, workId, lease),
+
     async markDead(workId, lease, error) {
       const [row] = await prisma.$queryRaw<{ dead: boolean }[]>`
         WITH fence AS (
@@ -97,32 +121,25 @@ export function createWorkStore(prisma: PrismaClient): WorkStore {
       return row?.dead === true;
     },
 
-    async dueForQueue({ limit, olderThanMs, kind }) {
-      const rows = await prisma.$queryRaw<{ id: bigint }[]>`
-        WITH due AS (
-          SELECT work.id FROM work JOIN runs ON runs.id = work.run_id
-          WHERE work.state IN ('pending', 'leased') AND runs.kind = ${kind}
-            AND (work.state = 'pending' OR lease_until < now())
-            AND (enqueued_at IS NULL OR enqueued_at < now() - ${olderThanMs}::float8 * interval '1 millisecond'
-                 OR (work.state = 'leased' AND enqueued_at < lease_until))
-          ORDER BY work.id
-          LIMIT ${limit}
-          FOR UPDATE OF work SKIP LOCKED
-        )
-        UPDATE work SET enqueued_at = now() FROM due WHERE work.id = due.id
-        RETURNING work.id`;
-      return rows.map((row) => row.id).sort((a, b) => (a < b ? -1 : 1));
-    },
+    dueForQueue: (options) => dueForQueue(prisma, options),
   };
 }
 
 /** By then whoever lost the lease has noticed, and writes no more. */
 export const sweepGrace = "15 minutes";
 
+interface SightRow extends Omit<WorkSight, "concurrency" | "expiresAtMs"> {
+  backfill: boolean;
+  flow: unknown;
+  lastAt: Date;
+}
+
 interface LeaseRow {
   id: bigint;
   lease: number;
   stalls: number;
+  suspect: boolean;
+  backfill: boolean;
   firstRow: number;
   rows: number;
   rowList: number[] | null;
@@ -131,7 +148,10 @@ interface LeaseRow {
   deploymentId: number;
   deploymentName: string;
   control: Endpoint | null;
+  candidateId: number;
   candidateName: string;
+  flow: unknown;
+  modelVersionId: number;
   url: string;
   model: string;
   version: string | null;
@@ -160,11 +180,16 @@ function leasedWork(row: LeaseRow): LeasedWork {
     id: row.id,
     lease: row.lease,
     stalls: row.stalls,
+    suspect: row.suspect,
+    backfill: row.backfill,
     runId: row.runId,
     runKind: row.runKind,
     deploymentId: row.deploymentId,
     deploymentName: row.deploymentName,
+    candidateId: row.candidateId,
     candidateName: row.candidateName,
+    modelVersionId: row.modelVersionId,
+    flow: flowSchema.parse(row.flow),
     endpoint: { url, model, version, headers },
     sha256: row.sha256,
     // Its own noise is not measured by asking it twice.

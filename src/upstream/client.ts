@@ -9,6 +9,7 @@ import { type ExchangeLimits, type ExchangeRequest, exchange } from "./exchange.
 import { createGuardedAgent } from "./guard.js";
 import type { Attempt, Observation } from "./observation.js";
 import { callAddressOf } from "./paths.js";
+import { defaultRetries, type Retries } from "./retries.js";
 
 /** A request for a model, without the address of the model. */
 export interface UpstreamRequest {
@@ -23,11 +24,11 @@ export interface UpstreamRequest {
 export interface Upstream {
   /**
    * Sends one inference. Total for whatever the endpoint does: every failure is an observation. Refused connections,
-   * 429 and 503 are tried up to three times, with backoff, within `timeoutMs`; nothing else is tried again.
+   * 429 and 503 are tried again as `retries` says, within `timeoutMs`; nothing else is tried again.
    *
    * @throws the signal's reason; UnderstudyError `config_invalid` when a secret of the endpoint is not set.
    */
-  send(endpoint: Endpoint, request: UpstreamRequest, limits: ExchangeLimits): Promise<Observation>;
+  send(endpoint: Endpoint, request: UpstreamRequest, limits: SendLimits): Promise<Observation>;
   /**
    * What the endpoint says of its model.
    * @throws UnderstudyError `endpoint_unreachable`, `endpoint_not_v2`, `address_refused` or `config_invalid`.
@@ -36,10 +37,15 @@ export interface Upstream {
   close(): Promise<void>;
 }
 
-const attemptsMax = 3;
+/** Of one inference: `timeoutMs` is for all its attempts and the pauses between them. */
+export interface SendLimits extends ExchangeLimits {
+  /** Default: {@link defaultRetries}. */
+  retries?: Retries;
+}
 
-/** Pause before the second attempt, and before the third: half to the whole of 100 and 400 ms, drawn anew each time. */
-const backoffMs = (attempt: number) => 100 * 4 ** (attempt - 1) * (0.5 + Math.random() / 2);
+/** Half to the whole of the pause, drawn anew each time, so that many who were refused do not come back at once. */
+const backoff = (attempt: number, firstMs: number) =>
+  firstMs * 4 ** (attempt - 1) * (0.5 + Math.random() / 2);
 
 export function createUpstream({
   config,
@@ -71,7 +77,7 @@ export function createUpstream({
   async function send(
     endpoint: Endpoint,
     { call, headers, body }: UpstreamRequest,
-    limits: ExchangeLimits,
+    limits: SendLimits,
   ): Promise<Observation> {
     const request: ExchangeRequest = {
       ...callAddressOf(endpoint, call),
@@ -81,6 +87,7 @@ export function createUpstream({
     };
     const beganMs = performance.now();
     const attempts: Attempt[] = [];
+    const { retries = defaultRetries } = limits;
     for (;;) {
       const startedMs = performance.now() - beganMs;
       const result = await exchange(agent, request, { ...limits, timeoutMs: limits.timeoutMs - startedMs });
@@ -91,9 +98,11 @@ export function createUpstream({
         ...(result.ok ? {} : { failure: result.failure }),
       });
       if (result.ok) return { ...result, attempts };
-      const pauseMs = backoffMs(attempts.length);
+      const { retryAfterMs = 0 } = result;
+      const pauseMs = Math.max(backoff(attempts.length, retries.backoffMs), retryAfterMs);
       const timeLeftMs = limits.timeoutMs - (performance.now() - beganMs);
-      if (!result.retriable || attempts.length >= attemptsMax || pauseMs >= timeLeftMs) {
+      const worthwhile = pauseMs < timeLeftMs && retryAfterMs <= retries.retryAfterMsMax;
+      if (!result.retriable || attempts.length > retries.max || !worthwhile) {
         const { failure, message, latencyMs, status } = result;
         return {
           ok: false,

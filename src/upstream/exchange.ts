@@ -31,6 +31,8 @@ export type Exchange =
       latencyMs: number;
       /** Nothing was sent, or the server asked for it: another try can do no harm. */
       retriable: boolean;
+      /** How long the server asks to be left alone, by its Retry-After. */
+      retryAfterMs?: number;
       /** The error behind it, where it was one. */
       cause?: unknown;
     };
@@ -51,6 +53,7 @@ export function exchange(agent: Agent, request: ExchangeRequest, limits: Exchang
     let headers: Record<string, string> = {};
     let chunks: Buffer[] = [];
     let bytes = 0;
+    let retryAfterMs: number | undefined;
     let settled = false;
 
     const settle = (act: () => void): void => {
@@ -73,6 +76,7 @@ export function exchange(agent: Agent, request: ExchangeRequest, limits: Exchang
           message: excerpt(message),
           latencyMs: latencyMs(),
           retriable,
+          ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
           cause,
         }),
       );
@@ -111,6 +115,7 @@ export function exchange(agent: Agent, request: ExchangeRequest, limits: Exchang
         if (statusCode < 200) return;
         status = statusCode;
         headers = contentHeaders(head);
+        if (status === 429 || status === 503) retryAfterMs = retryAfter(head["retry-after"]);
         const announced = Number(head["content-length"]);
         if (status <= 299 && announced > limits.responseBytesMax) {
           fail("too_large", `an answer of ${announced} bytes, above the ${limits.responseBytesMax} allowed`);
@@ -159,6 +164,15 @@ function contentHeaders(head: Record<string, string | string[] | undefined>): Re
     if (value !== undefined) kept[name] = Array.isArray(value) ? value.join(", ") : value;
   }
   return kept;
+}
+
+/** Seconds, or a date (RFC 9110, 10.2.3); undefined for anything else. */
+function retryAfter(value: string | string[] | undefined): number | undefined {
+  const text = Array.isArray(value) ? value[0] : value;
+  if (text === undefined) return undefined;
+  if (/^\d{1,9}$/.test(text)) return Number(text) * 1_000;
+  const atMs = Date.parse(text);
+  return Number.isNaN(atMs) ? undefined : Math.max(0, atMs - Date.now());
 }
 
 function meaningOf(status: number): { failure: FailureKind; retriable: boolean } {

@@ -319,6 +319,8 @@ describe("a lost lease", () => {
     const { workId } = await world.addSegment(deployment.id, [capture(1), capture(2)]);
     await die(workId);
     await die(workId);
+    // One more would be the second stall, at which a work is split.
+    await prisma.work.update({ where: { id: workId }, data: { stalls: 0 } });
     expect((await replayWork(world.worker(), workId, never)).end).toBe("committed");
     const { workId: hopeless, blobKey } = await world.addSegment(deployment.id, [capture(1)]);
     await die(hopeless);

@@ -12,9 +12,11 @@ import type { Capture } from "../../src/capture/capture.js";
 import { writeSegment } from "../../src/capture/segment.js";
 import { newId } from "../../src/ids.js";
 import { createHosts } from "../../src/replay/hosts.js";
+import { createLanes } from "../../src/replay/lanes.js";
 import { createClock } from "../../src/replay/pacing/clock.js";
 import { createSender } from "../../src/replay/pacing/sender.js";
 import type { ReplayDeps } from "../../src/replay/replay-work.js";
+import { createSuspects } from "../../src/replay/suspects.js";
 import { createTimeLines } from "../../src/replay/time-line.js";
 import { createTurns } from "../../src/replay/turns.js";
 import type { CaptureRow } from "../../src/store/types.js";
@@ -139,6 +141,9 @@ export async function openReplayWorld() {
         host: () => Promise.reject(new Error("no model server in this test")),
       }),
       turns: createTurns(4),
+      lanes: createLanes(),
+      suspects: createSuspects(),
+      breakers: world.store.breakers,
       log: pino({ level: "silent" }),
       by: "test",
       replayTimeoutMs: 1_000,

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { noRedaction } from "../../src/redaction/settings.js";
+import { flowSchema } from "../../src/replay/flow.js";
 import {
   addShadow,
   captureRow,
@@ -43,11 +44,16 @@ test("a leased work tells all that is needed to do it", async () => {
     id: workIds[0],
     lease: 1,
     stalls: 0,
+    suspect: false,
+    backfill: false,
     runId: candidate.liveRunId,
     runKind: "live",
     deploymentId: deployment.id,
     deploymentName: "told",
+    candidateId: candidate.id,
     candidateName: "int8",
+    modelVersionId: expect.any(Number),
+    flow: flowSchema.parse({}),
     endpoint: given.endpoint,
     sha256: "ab",
     control,

@@ -1,4 +1,4 @@
-import { candidate, candidateCreate, candidatePage, pageQuery } from "../api.js";
+import { candidate, candidateCreate, candidatePage, candidateUpdate, pageQuery } from "../api.js";
 import type { ControlContext } from "../context.js";
 import { pageOfAll } from "../cursor.js";
 import { checkedCandidate } from "../registration.js";
@@ -16,8 +16,9 @@ export function candidateRoutes(context: ControlContext): Route[] {
       response: candidatePage,
       problems: [404],
       handle: async ({ params, query }) => {
-        const { name } = await registry.getDeployment(params.deployment);
-        const all = (await registry.listCandidates(name)).map((item) => candidateView(name, item));
+        const deployment = await registry.getDeployment(params.deployment);
+        const candidates = await registry.listCandidates(deployment.name);
+        const all = candidates.map((item) => candidateView(deployment, item));
         return pageOfAll(all, (item) => item.name, query);
       },
     }),
@@ -30,9 +31,9 @@ export function candidateRoutes(context: ControlContext): Route[] {
       response: candidate,
       problems: [403, 404, 422],
       handle: async ({ params, body }) => {
-        const { name, primary } = await registry.getDeployment(params.deployment);
-        const checked = await checkedCandidate(context, body, primary.model);
-        return candidateView(name, await registry.addCandidate(name, checked));
+        const deployment = await registry.getDeployment(params.deployment);
+        const checked = await checkedCandidate(context, body, deployment.primary.model);
+        return candidateView(deployment, await registry.addCandidate(deployment.name, checked));
       },
     }),
     route({
@@ -41,8 +42,23 @@ export function candidateRoutes(context: ControlContext): Route[] {
       summary: "One candidate",
       response: candidate,
       problems: [404],
-      handle: async ({ params }) =>
-        candidateView(params.deployment, await registry.getCandidate(params.deployment, params.candidate)),
+      handle: async ({ params }) => {
+        const deployment = await registry.getDeployment(params.deployment);
+        return candidateView(deployment, await registry.getCandidate(deployment.name, params.candidate));
+      },
+    }),
+    route({
+      method: "patch",
+      path: "/deployments/{deployment}/candidates/{candidate}",
+      summary: "Change how a candidate is loaded; its run goes on",
+      body: candidateUpdate,
+      response: candidate,
+      problems: [404],
+      handle: async ({ params, body }) => {
+        const deployment = await registry.getDeployment(params.deployment);
+        const changed = await registry.changeCandidate(deployment.name, params.candidate, body);
+        return candidateView(deployment, changed);
+      },
     }),
   ];
 }

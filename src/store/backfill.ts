@@ -1,0 +1,29 @@
+import type { Transaction } from "./runs.js";
+import type { Backfill } from "./types.js";
+
+/**
+ * Gives a live run work for segments that were catalogued before it was opened, the newest first, until there are
+ * `capturesMax` captures in them. The works wait in Postgres until the reconciler queues them.
+ *
+ * @returns how many captures the run was given
+ */
+export async function backfillRun(
+  tx: Transaction,
+  runId: number,
+  { sinceMs, capturesMax }: Backfill,
+): Promise<number> {
+  const since = new Date(sinceMs ?? 0);
+  const [row] = await tx.$queryRaw<{ captures: number }[]>`
+    WITH newest AS (
+      SELECT s.id, s.captures, sum(s.captures) OVER (ORDER BY s.last_at DESC, s.id) AS so_far
+      FROM runs r JOIN segments s ON s.deployment_id = r.deployment_id
+      WHERE r.id = ${runId} AND s.last_at >= ${since}
+    ), given AS (
+      INSERT INTO work (segment_id, run_id, first_row, rows, backfill)
+      SELECT id, ${runId}, 0, captures, true FROM newest WHERE so_far <= ${capturesMax}
+      ON CONFLICT DO NOTHING
+      RETURNING rows
+    )
+    SELECT coalesce(sum(rows), 0)::int AS captures FROM given`;
+  return row!.captures;
+}
