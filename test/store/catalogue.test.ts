@@ -127,7 +127,7 @@ test("sent again, it changes nothing and gives the same work ids", async () => {
   const first = await world.store.catalogue.commitSegment(commit);
   const before = await traceOf(commit.segment.id);
   const again = await world.store.catalogue.commitSegment(commit);
-  expect(again).toEqual({ workIds: first.workIds, alreadyThere: true });
+  expect(again).toEqual({ workIds: first.workIds, toQueue: first.workIds, alreadyThere: true });
   expect(again.workIds).toHaveLength(1);
   expect(await traceOf(commit.segment.id)).toEqual(before);
 });
@@ -165,7 +165,7 @@ test("a commit whose outcome stayed unknown is sent again, with a newer cut", as
   const newer = { ...commit, cut: { ...commit.cut, sequence: 2, counts: [minute] } };
   const again = await store.catalogue.commitSegment(newer);
   const { works } = await traceOf(commit.segment.id);
-  expect(again).toEqual({ workIds: works.map((work) => work.id), alreadyThere: true });
+  expect(again).toMatchObject({ workIds: works.map((work) => work.id), alreadyThere: true });
   expect(works).toHaveLength(1);
   expect(await store.ledger.read(deployment.id, wholeTime)).toMatchObject({
     received: 7,
@@ -227,8 +227,16 @@ test("without a deployment nothing goes in", async () => {
 test("a deployment without candidates has no work", async () => {
   const { id } = await world.store.registry.createDeployment(newDeployment({ name: "lonely" }));
   const commit = segmentCommit(id, [captureRow(0)]);
-  expect(await world.store.catalogue.commitSegment(commit)).toEqual({ workIds: [], alreadyThere: false });
-  expect(await world.store.catalogue.commitSegment(commit)).toEqual({ workIds: [], alreadyThere: true });
+  expect(await world.store.catalogue.commitSegment(commit)).toEqual({
+    workIds: [],
+    toQueue: [],
+    alreadyThere: false,
+  });
+  expect(await world.store.catalogue.commitSegment(commit)).toEqual({
+    workIds: [],
+    toQueue: [],
+    alreadyThere: true,
+  });
 });
 
 test("an older cut never overwrites a newer one; other epochs add up", async () => {
