@@ -56,7 +56,8 @@ export async function replayLive(deps: LiveDeps, task: LiveTask): Promise<Outcom
   const sides = sidesOf(deps, task, lane, AbortSignal.any([stop, failed.signal]));
   const progress = followSequences();
   const rows: OutcomeRow[] = [];
-  const strands = strandsOf(captures);
+  // One at a time they go in the order in which they were captured, which keeps each sequence's.
+  const strands = work.flow.concurrency === 1 ? captures.map((_, at) => [at]) : strandsOf(captures);
   let next = 0;
   /** One of several that take the captures in turn. */
   const take = async (): Promise<void> => {
