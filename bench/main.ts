@@ -7,6 +7,7 @@ const benches: Record<string, () => Promise<{ bench: Bench }>> = {
   kernel: () => import("./kernel.js"),
   replay: () => import("./replay.js"),
   pipeline: () => import("./pipeline.js"),
+  store: () => import("./store.js"),
   stats: () => import("./stats.js"),
 };
 

@@ -19,13 +19,15 @@ export function createOutcomes(prisma: PrismaClient): Outcomes {
 }
 
 /** A part of an outcome, with the place of its outcome among the rows, from 1. */
-export type Part<T> = T & { place: number };
+export interface Part<T> {
+  place: number;
+  part: T;
+}
 
-function partsOf<T extends object>(
-  rows: readonly OutcomeRow[],
-  pick: (row: OutcomeRow) => readonly T[],
-): Part<T>[] {
-  return rows.flatMap((row, i) => pick(row).map((part) => ({ ...part, place: i + 1 })));
+function partsOf<T>(rows: readonly OutcomeRow[], pick: (row: OutcomeRow) => readonly T[]): Part<T>[] {
+  const parts: Part<T>[] = [];
+  for (const [i, row] of rows.entries()) for (const part of pick(row)) parts.push({ place: i + 1, part });
+  return parts;
 }
 
 /**
@@ -112,50 +114,62 @@ function insertDiffs(outputs: readonly Part<OutputComparison>[]): Prisma.Sql {
              o.mismatches, o.max_abs, o.max_rel, o.mean_abs, o.rmse, o.cosine, o.non_finite_primary,
              o.non_finite_candidate, o.flip, o.decision_from, o.decision_to, o.details
       FROM unnest(
-        ${column(outputs, (o) => o.place)}::bigint[],
-        ${column(outputs, (o) => o.output)}::text[],
-        ${column(outputs, (o) => o.result)}::text[],
-        ${column(outputs, (o) => o.kind)}::text[],
-        ${column(outputs, (o) => o.datatype)}::text[],
-        ${column(outputs, (o) => shapeLiteral(o.shape))}::text[],
-        ${column(outputs, (o) => o.elements)}::bigint[],
-        ${column(outputs, (o) => o.mismatches)}::bigint[],
-        ${column(outputs, (o) => o.maxAbs)}::float8[],
-        ${column(outputs, (o) => o.maxRel)}::float8[],
-        ${column(outputs, (o) => o.meanAbs)}::float8[],
-        ${column(outputs, (o) => o.rmse)}::float8[],
-        ${column(outputs, (o) => o.cosine)}::float8[],
-        ${column(outputs, (o) => o.nonFinitePrimary)}::bigint[],
-        ${column(outputs, (o) => o.nonFiniteCandidate)}::bigint[],
-        ${column(outputs, (o) => o.decision?.flip)}::bool[],
-        ${column(outputs, (o) => o.decision?.from)}::text[],
-        ${column(outputs, (o) => o.decision?.to)}::text[],
-        ${column(outputs, diffDetails)}::jsonb[]
+        ${column(outputs, ({ place }) => place)}::bigint[],
+        ${column(outputs, ({ part: o }) => o.output)}::text[],
+        ${column(outputs, ({ part: o }) => o.result)}::text[],
+        ${column(outputs, ({ part: o }) => o.kind)}::text[],
+        ${column(outputs, ({ part: o }) => o.datatype)}::text[],
+        ${column(outputs, ({ part: o }) => shapeLiteral(o.shape))}::text[],
+        ${column(outputs, ({ part: o }) => o.elements)}::bigint[],
+        ${column(outputs, ({ part: o }) => o.mismatches)}::bigint[],
+        ${column(outputs, ({ part: o }) => o.maxAbs)}::float8[],
+        ${column(outputs, ({ part: o }) => o.maxRel)}::float8[],
+        ${column(outputs, ({ part: o }) => o.meanAbs)}::float8[],
+        ${column(outputs, ({ part: o }) => o.rmse)}::float8[],
+        ${column(outputs, ({ part: o }) => o.cosine)}::float8[],
+        ${column(outputs, ({ part: o }) => o.nonFinitePrimary)}::bigint[],
+        ${column(outputs, ({ part: o }) => o.nonFiniteCandidate)}::bigint[],
+        ${column(outputs, ({ part: o }) => o.decision?.flip)}::bool[],
+        ${column(outputs, ({ part: o }) => o.decision?.from)}::text[],
+        ${column(outputs, ({ part: o }) => o.decision?.to)}::text[],
+        ${column(outputs, ({ part }) => diffDetails(part))}::jsonb[]
       ) AS o(place, output, result, kind, datatype, shape, elements, mismatches, max_abs, max_rel, mean_abs, rmse,
              cosine, non_finite_primary, non_finite_candidate, flip, decision_from, decision_to, details)
       JOIN kept k ON k.place = o.place
       ON CONFLICT DO NOTHING`;
 }
 
+/** Facts are many and their kinds few, so each kind is sent once and grouped by its number. */
 function insertDeltas(facts: readonly Part<Fact>[]): Prisma.Sql {
+  const kinds = new Map<string, { series: string; label: string; number: number }>();
+  const numbers = facts.map(({ part: { series, label } }) => {
+    const key = `${series}\0${label}`;
+    const kind = kinds.get(key) ?? { series, label, number: kinds.size + 1 };
+    kinds.set(key, kind);
+    return kind.number;
+  });
+  const kindList = [...kinds.values()];
   return Prisma.sql`
       INSERT INTO rollup_deltas (work_id, run_id, captured_minute, judged_minute, primary_version, series, labels,
                                  counts, max)
-      SELECT work_id, run_id, captured_minute, judged_minute, primary_version, series,
-             array_agg(label), array_agg(n), max(max)
+      SELECT work_id, run_id, captured_minute, judged_minute, primary_version, f.series,
+             array_agg(f.label), array_agg(n), max(max)
       FROM (
         SELECT k.work_id, k.run_id, date_trunc('minute', k.captured_at) AS captured_minute,
-               date_trunc('minute', k.judged_at) AS judged_minute, k.primary_version, f.series, f.label,
+               date_trunc('minute', k.judged_at) AS judged_minute, k.primary_version, f.kind,
                count(*) AS n, max(f.value) AS max
         FROM unnest(
-          ${column(facts, (f) => f.place)}::bigint[],
-          ${column(facts, (f) => f.series)}::text[],
-          ${column(facts, (f) => f.label)}::text[],
-          ${column(facts, (f) => f.value)}::float8[]
-        ) AS f(place, series, label, value)
+          ${column(facts, ({ place }) => place)}::bigint[],
+          ${column(numbers, (number) => number)}::bigint[],
+          ${column(facts, ({ part }) => part.value)}::float8[]
+        ) AS f(place, kind, value)
         JOIN kept k ON k.place = f.place
-        GROUP BY 1, 2, 3, 4, 5, 6, 7
+        GROUP BY 1, 2, 3, 4, 5, 6
       ) AS cell
+      JOIN unnest(
+        ${column(kindList, ({ series }) => series)}::text[],
+        ${column(kindList, ({ label }) => label)}::text[]
+      ) WITH ORDINALITY AS f(series, label, kind) USING (kind)
       GROUP BY 1, 2, 3, 4, 5, 6`;
 }
 

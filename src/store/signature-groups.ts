@@ -13,13 +13,13 @@ export function insertGroups(groups: readonly Part<SignatureGroup>[]): Prisma.Sq
       INSERT INTO signatures (candidate_id, hash, kind, output, magnitude, flip, shape)
       SELECT DISTINCT ON (g.hash) r.candidate_id, g.hash, g.kind, g.output, g.magnitude, g.flip, g.shape::bigint[]
       FROM unnest(
-        ${column(groups, (g) => g.place)}::bigint[],
-        ${column(groups, (g) => g.signature)}::text[],
-        ${column(groups, (g) => g.kind)}::text[],
-        ${column(groups, (g) => g.output)}::text[],
-        ${column(groups, (g) => g.magnitude)}::float8[],
-        ${column(groups, (g) => g.flip)}::bool[],
-        ${column(groups, (g) => g.shape && shapeLiteral(g.shape))}::text[]
+        ${column(groups, ({ place }) => place)}::bigint[],
+        ${column(groups, ({ part: g }) => g.signature)}::text[],
+        ${column(groups, ({ part: g }) => g.kind)}::text[],
+        ${column(groups, ({ part: g }) => g.output)}::text[],
+        ${column(groups, ({ part: g }) => g.magnitude)}::float8[],
+        ${column(groups, ({ part: g }) => g.flip)}::bool[],
+        ${column(groups, ({ part: g }) => g.shape && shapeLiteral(g.shape))}::text[]
       ) AS g(place, hash, kind, output, magnitude, flip, shape)
       JOIN kept k ON k.place = g.place
       JOIN runs r ON r.id = k.run_id

@@ -9,12 +9,19 @@ type Value = string | number | bigint | boolean | null | undefined;
  * an array than Postgres does over the write.
  */
 export function column<Row>(rows: readonly Row[], pick: (row: Row) => Value): string {
-  const literals = rows.map((row) => {
+  let literal = "";
+  for (const row of rows) {
     const value = pick(row);
-    if (value == null) return "NULL";
-    return typeof value === "string" ? `"${cleanText(value).replace(/["\\]/g, "\\$&")}"` : String(value);
-  });
-  return `{${literals}}`;
+    literal += literal === "" ? "{" : ",";
+    if (value == null) literal += "NULL";
+    else literal += typeof value === "string" ? `"${escaped(value)}"` : String(value);
+  }
+  return literal === "" ? "{}" : `${literal}}`;
+}
+
+/** Most texts need nothing, and are many. */
+function escaped(text: string): string {
+  return /[\0"\\]/.test(text) ? cleanText(text).replace(/["\\]/g, "\\$&") : text;
 }
 
 /** Unix milliseconds as a literal of timestamptz. */
