@@ -68,6 +68,7 @@ const schema = z.object({
     .default(0.1),
   UNDERSTUDY_SPOOL_BYTES_MAX: count(1_048_576, Number.MAX_SAFE_INTEGER).default(8 * 1024 ** 3),
   UNDERSTUDY_BODY_BYTES_MAX: count(1024, 1024 ** 3).default(16 * 1024 ** 2),
+  UNDERSTUDY_RETENTION_DAYS: count(1, 36_500).default(14),
   UNDERSTUDY_LARGE_BODY_BYTES: count(1024, 1024 ** 3).default(256 * 1024),
   UNDERSTUDY_REDACTION_KEY: z.string().min(32, "must have at least 32 characters").optional(),
   UNDERSTUDY_BUFFER_BYTES: count(1_048_576, 1024 ** 3).default(64 * 1024 ** 2),
@@ -135,6 +136,8 @@ export interface Config {
   bodyBytesMax: number;
   /** Bodies above this are stored once under their hash, outside the segment. */
   largeBodyBytes: number;
+  /** Whole days that captures and what hangs on them are kept after their own day has ended. */
+  retentionDays: number;
   /** Key of the hashes that redaction makes. */
   redactionKey: string | undefined;
   /** Memory between the serving thread and the capture side. */
@@ -209,6 +212,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
     spoolBytesMax: env.UNDERSTUDY_SPOOL_BYTES_MAX,
     bodyBytesMax: env.UNDERSTUDY_BODY_BYTES_MAX,
     largeBodyBytes: env.UNDERSTUDY_LARGE_BODY_BYTES,
+    retentionDays: env.UNDERSTUDY_RETENTION_DAYS,
     redactionKey: env.UNDERSTUDY_REDACTION_KEY,
     bufferBytes: env.UNDERSTUDY_BUFFER_BYTES,
     hostname: hostname(),

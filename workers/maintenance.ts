@@ -8,9 +8,11 @@ import {
   type JobHandler,
   partitionsJob,
   reconcileJob,
+  retentionJob,
   sweepAnswersJob,
 } from "../src/queue/jobs.js";
 import { reconcile } from "../src/replay/reconcile.js";
+import { dropOldDays } from "../src/retention/drop-old-days.js";
 import { partitionDaysAhead } from "../src/store/migrate.js";
 import type { Store } from "../src/store/store.js";
 
@@ -20,8 +22,9 @@ export function maintenanceHandlers(deps: {
   queues: Queues;
   blobs: BlobStore;
   log: Logger;
+  retentionDays: number;
 }): JobHandler[] {
-  const { store, log } = deps;
+  const { store, log, retentionDays } = deps;
   return [
     handles(reconcileJob, async () => {
       await reconcile(deps);
@@ -33,6 +36,9 @@ export function maintenanceHandlers(deps: {
     handles(sweepAnswersJob, async () => {
       const works = await sweepAnswers(deps);
       if (works > 0) log.debug({ works }, "answers of lost leases deleted");
+    }),
+    handles(retentionJob, async () => {
+      await dropOldDays(deps, retentionDays);
     }),
     handles(partitionsJob, async () => {
       const partitions = await store.ensurePartitions({ daysAhead: partitionDaysAhead });

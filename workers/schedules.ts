@@ -1,7 +1,14 @@
 import { messageOf } from "../src/errors.js";
 import type { Logger } from "../src/log.js";
 import type { Queues } from "../src/queue/backend.js";
-import { compactJob, evaluateJob, partitionsJob, reconcileJob, sweepAnswersJob } from "../src/queue/jobs.js";
+import {
+  compactJob,
+  evaluateJob,
+  partitionsJob,
+  reconcileJob,
+  retentionJob,
+  sweepAnswersJob,
+} from "../src/queue/jobs.js";
 
 const schedules = [
   [evaluateJob, 5_000],
@@ -9,6 +16,7 @@ const schedules = [
   [compactJob, 15_000],
   [sweepAnswersJob, 300_000],
   [partitionsJob, 3_600_000],
+  [retentionJob, 3_600_000],
 ] as const;
 
 /** A queue can lose its schedules, as it can lose any job. */

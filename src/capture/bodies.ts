@@ -68,8 +68,12 @@ export async function withBodies(blobs: BlobStore, stored: readonly StoredCaptur
 }
 
 /** Of one deployment and day, so that retention and a deleted deployment take their bodies along. */
+export function bodyKeyOf(deploymentId: number, day: string, sha256: string): string {
+  return `bodies/${deploymentId}/${day}/${sha256}`;
+}
+
 function bodyKey({ deploymentId, receivedAtMs }: Capture, sha256: string): string {
-  return `bodies/${deploymentId}/${dayOf(receivedAtMs)}/${sha256}`;
+  return bodyKeyOf(deploymentId, dayOf(receivedAtMs), sha256);
 }
 
 async function intactBody(blobs: BlobStore, key: string, sha256: string): Promise<Uint8Array> {

@@ -353,6 +353,13 @@ export const ledger = z
     captured: count,
     candidates: z.record(z.string(), candidateLedger),
     balanced: z.boolean(),
+    retention: z.object({
+      days: count.meta({ description: "Captures are kept for so many days after their own has ended" }),
+      keptFrom: z.string().nullable().meta({ description: "Oldest UTC day with captures, YYYY-MM-DD" }),
+      droppedCaptures: count.meta({
+        description: "Captures of days that were dropped; the account has them all",
+      }),
+    }),
   })
   .meta({ id: "Ledger" });
 export type Ledger = z.infer<typeof ledger>;

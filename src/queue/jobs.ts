@@ -98,6 +98,15 @@ export const sweepAnswersJob = contract({
   backoffMs: 1_000,
 });
 
+/** Drop the days that are older than retention. */
+export const retentionJob = contract({
+  queue: "maintenance",
+  name: "retention",
+  schema: z.object({}),
+  attempts: 1,
+  backoffMs: 1_000,
+});
+
 /** Make the partitions of the days to come. */
 export const partitionsJob = contract({
   queue: "maintenance",

@@ -22,6 +22,9 @@ export function createLedgerReader(prisma: Pick<PrismaClient, "$queryRaw">): Led
         ), catalogued AS (
           SELECT c.segment_id, c.captures FROM segment_counts c JOIN span s USING (deployment_id)
           WHERE c.minute >= s."from" AND c.minute < s."to"
+        ), gone AS (
+          SELECT coalesce(sum(d.captures), 0) AS captures FROM dropped_minutes d JOIN span s USING (deployment_id)
+          WHERE d.minute >= s."from" AND d.minute < s."to"
         ), live AS (
           SELECT DISTINCT ON (c.id) c.name, r.id AS run_id, r.opened_at
           FROM candidates c JOIN runs r ON r.candidate_id = c.id JOIN span s ON s.deployment_id = c.deployment_id
@@ -53,6 +56,10 @@ export function createLedgerReader(prisma: Pick<PrismaClient, "$queryRaw">): Led
                  SELECT 1 FROM work w WHERE w.segment_id = s.id AND w.run_id = live.run_id
                ) AS assigned) AS a
           GROUP BY run_id
+        ), gone_share AS (
+          SELECT d.run_id, sum(d.assigned) AS assigned FROM dropped_run_minutes d JOIN live USING (run_id), span s
+          WHERE d.minute >= s."from" AND d.minute < s."to"
+          GROUP BY d.run_id
         )
         SELECT (SELECT jsonb_build_object(
                  'received', coalesce(sum(received), 0), 'inFlight', coalesce(sum(in_flight), 0),
@@ -61,13 +68,15 @@ export function createLedgerReader(prisma: Pick<PrismaClient, "$queryRaw">): Led
                (SELECT coalesce(jsonb_object_agg(key, n), '{}') FROM reasons
                  WHERE term = 'notEligible') AS "notEligible",
                (SELECT coalesce(jsonb_object_agg(key, n), '{}') FROM reasons WHERE term = 'dropped') AS dropped,
-               (SELECT coalesce(sum(captures), 0)::float8 FROM catalogued) AS captured,
+               (SELECT coalesce(sum(captures), 0) FROM catalogued)::float8 + (SELECT captures FROM gone)::float8 AS captured,
                (SELECT coalesce(jsonb_agg(jsonb_build_object(
-                 'name', name, 'assigned', coalesce(assigned, 0), 'notAssigned', coalesce(not_assigned, 0),
+                 'name', name, 'assigned', coalesce(share.assigned, 0) + coalesce(gone_share.assigned, 0),
+                 'notAssigned', coalesce(not_assigned, 0) + gone.captures - coalesce(gone_share.assigned, 0),
                  'pending', coalesce(pending.n, 0),
                  'ended', (SELECT coalesce(jsonb_object_agg(label, n), '{}') FROM ended
                    WHERE ended.run_id = live.run_id)) ORDER BY name), '[]')
-                 FROM live LEFT JOIN share USING (run_id) LEFT JOIN pending USING (run_id)) AS runs`;
+                 FROM live LEFT JOIN share USING (run_id) LEFT JOIN pending USING (run_id)
+                 LEFT JOIN gone_share USING (run_id), gone) AS runs`;
       return ledgerOf(row!);
     },
   };
@@ -77,7 +86,7 @@ type Counts = Record<string, number>;
 
 interface RunRow {
   name: string;
-  /** Captures in segments that have work for the run. */
+  /** Captures in segments that have work for the run, or had it before their day was dropped. */
   assigned: number;
   /** Captures in segments without, catalogued before the run was opened. */
   notAssigned: number;

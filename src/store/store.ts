@@ -15,6 +15,7 @@ import { ensurePartitions } from "./partitions.js";
 import { createRegistry } from "./registry.js";
 import { createRejudges, type Rejudges } from "./rejudges.js";
 import { createReplays, type Replays } from "./replays.js";
+import { createRetentionStore, type RetentionStore } from "./retention.js";
 import { createRollups } from "./rollups.js";
 import { createSelections, type Selections } from "./selections.js";
 import { createSignatures, type Signatures } from "./signatures.js";
@@ -43,6 +44,7 @@ export interface Store {
   alerts: Alerts;
   gates: Gates;
   gauges: Gauges;
+  retention: RetentionStore;
   /** Makes the partitions of the days to come that are missing; returns their names. */
   ensurePartitions(options: { daysAhead: number }): Promise<string[]>;
   close(): Promise<void>;
@@ -75,6 +77,7 @@ export function createStore(databaseUrl: string, options: { poolMax?: number } =
     alerts: createAlerts(prisma),
     gates: createGates(prisma),
     gauges: createGauges(prisma),
+    retention: createRetentionStore(prisma),
     ensurePartitions: (options) => ensurePartitions(prisma, options),
     close: () => prisma.$disconnect(),
   };

@@ -5,7 +5,7 @@ import { chosenRun } from "../runs.js";
 import { summaryOf } from "../summary.js";
 
 /** The two accounts: of every request of a deployment, and of what a candidate's comparisons came to. */
-export function accountRoutes({ store }: Pick<ControlContext, "store">): Route[] {
+export function accountRoutes({ store, config }: Pick<ControlContext, "store" | "config">): Route[] {
   return [
     route({
       method: "get",
@@ -16,7 +16,8 @@ export function accountRoutes({ store }: Pick<ControlContext, "store">): Route[]
       problems: [404],
       handle: async ({ params, query }) => {
         const { id } = await store.registry.getDeployment(params.deployment);
-        return store.ledger.read(id, timeRange(query));
+        const retention = { days: config.retentionDays, ...(await store.retention.state(id)) };
+        return { ...(await store.ledger.read(id, timeRange(query))), retention };
       },
     }),
     route({

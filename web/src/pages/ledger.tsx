@@ -53,6 +53,13 @@ function fromOf(spanMs: number | undefined): number | null {
   return spanMs === undefined ? null : Math.floor((Date.now() - spanMs) / 60_000) * 60_000;
 }
 
+function retentionOf({ retention: { days, droppedCaptures } }: Ledger): string {
+  const kept = `Captures are kept for ${count(days)} ${days === 1 ? "day" : "days"} after their own.`;
+  if (droppedCaptures === 0) return kept;
+  const past = droppedCaptures === 1 ? "1 capture was" : `${count(droppedCaptures)} captures were`;
+  return `${kept} ${past} dropped since; this account has them all.`;
+}
+
 function Accounts({ deployment, ledger }: { deployment: string; ledger: Ledger }) {
   if (ledger.received === 0) {
     return <SendRequest deployment={deployment} title="No request in this range." />;
@@ -66,6 +73,7 @@ function Accounts({ deployment, ledger }: { deployment: string; ledger: Ledger }
           ? "Every request is in exactly one line below; each line is counted where it happens, none by subtraction."
           : "The lines do not add up: requests were counted twice or not at all. Please report this with the ledger's JSON."}
       </p>
+      <p className="quiet">{retentionOf(ledger)}</p>
       <section className="card">
         <h2>What became of {count(ledger.received)} requests</h2>
         <AccountTable
