@@ -1,14 +1,16 @@
-import { userInfo } from "node:os";
 import { Command, InvalidArgumentError } from "commander";
 import { createApiClient } from "../api-client.js";
 import { loadConfig } from "../config.js";
 import type { Gate } from "../control/api.js";
 import { UnderstudyError } from "../errors.js";
 import { gateText } from "../gate/text.js";
-import { duration, fraction } from "./options.js";
+import { gateApproveCommand } from "./gate-approve.js";
+import { reportFile, writeReports } from "./gate-reports.js";
+import { gateVerifyCommand } from "./gate-verify.js";
+import { duration, fraction, userName } from "./options.js";
 
 interface Options {
-  candidate: string;
+  candidate?: string;
   since?: number;
   maxDiffRate?: number;
   maxFlipRate?: number;
@@ -19,6 +21,7 @@ interface Options {
   alpha?: number;
   acceptInlinePrimaryLatency?: boolean;
   author?: string;
+  report?: string[];
   json?: boolean;
 }
 
@@ -40,7 +43,7 @@ export function gateCommand(): Command {
   return new Command("gate")
     .description("judge a candidate by limits: pass, fail or inconclusive, with the evidence")
     .argument("<deployment>", "name of the deployment")
-    .requiredOption("--candidate <name>", "name of the candidate")
+    .option("--candidate <name>", "name of the candidate (required)")
     .option("--since <span>", "judge the live run this far back (default: 24h)", duration)
     .option("--max-diff-rate <rate>", "largest share of mismatches", fraction)
     .option("--max-flip-rate <rate>", "largest share of changed decisions", fraction)
@@ -58,18 +61,30 @@ export function gateCommand(): Command {
       "without a control, judge latency against the primary's own, measured under its own load",
     )
     .option("--author <name>", "who asks (default: the user's name)")
+    .option(
+      "--report <file>",
+      "also write the report: .html, .json (evidence), .xml (JUnit), .md; may be repeated",
+      reportFile,
+    )
     .option("--json", "print the gate as JSON")
     .addHelpText("after", more)
-    .action(gate);
+    .action(gate)
+    .addCommand(gateApproveCommand())
+    .addCommand(gateVerifyCommand());
 }
 
-async function gate(deployment: string, options: Options): Promise<void> {
-  const { since, json, author = userName(), ...rest } = options;
+async function gate(deployment: string, options: Options, command: Command): Promise<void> {
+  // Commander would ask the subcommands for it too.
+  if (options.candidate === undefined) {
+    command.error("error: required option '--candidate <name>' not specified");
+  }
+  const { since, json, author = userName(), report: files = [], ...rest } = options;
   const api = createApiClient(loadConfig().controlUrl);
   const done = await api.post<Gate>("/gates", { deployment, sinceMs: since, author, ...rest });
   if (done.report === null || done.verdict === null) {
     throw new UnderstudyError("internal", `Gate ${done.id} ended without a verdict: ${done.error}`);
   }
+  await writeReports(files, done, done.report);
   process.stdout.write(json ? `${JSON.stringify(done)}\n` : `${gateText(done.report)}\ngate ${done.id}\n`);
   process.exitCode = exitCodeOf(done.verdict);
 }
@@ -82,15 +97,6 @@ function exitCodeOf(verdict: NonNullable<Gate["verdict"]>): number {
       return 1;
     case "inconclusive":
       return 3;
-  }
-}
-
-/** Some containers run as a user without a name. */
-function userName(): string | undefined {
-  try {
-    return userInfo().username;
-  } catch {
-    return undefined;
   }
 }
 

@@ -21,6 +21,7 @@ const commands: Record<string, () => Promise<Command>> = {
   selection: async () => (await import("./selection.js")).selectionCommand(),
   replay: async () => (await import("./replay.js")).replayCommand(),
   gate: async () => (await import("./gate.js")).gateCommand(),
+  promote: async () => (await import("./promote.js")).promoteCommand(),
   diff: async () => (await import("./diff.js")).diffCommand(),
   redaction: async () => (await import("./redaction.js")).redactionCommand(),
   dead: async () => (await import("./dead.js")).deadCommand(),

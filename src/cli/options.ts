@@ -1,3 +1,4 @@
+import { userInfo } from "node:os";
 import { InvalidArgumentError } from "commander";
 
 /** Reads `0.25` or `25%` as a fraction, for commander. */
@@ -77,4 +78,13 @@ export function numberOrNone(text: string): number | null {
 /** Reads a span of time as {@link duration} does, and `none` as null. */
 export function durationOrNone(text: string): number | null {
   return text === "none" ? null : duration(text);
+}
+
+/** Who runs this; some containers run as a user without a name. */
+export function userName(): string | undefined {
+  try {
+    return userInfo().username;
+  } catch {
+    return undefined;
+  }
 }

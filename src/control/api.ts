@@ -6,10 +6,12 @@ import { signatureMarks, signatureStates } from "../compare/signature-state.js";
 import { comparisonKinds, differenceKinds, results } from "../compare/types.js";
 import { gateCriteriaSchema } from "../gate/criteria.js";
 import { gateReportSchema } from "../gate/report.js";
+import { approvalRules } from "../gate/standing.js";
 import { redactionSchema } from "../redaction/settings.js";
 import { flowChangeSchema, flowSchema } from "../replay/flow.js";
 import { captureFilterSchema } from "../selections/filter.js";
 import { gateStates } from "../store/gate-types.js";
+import { aliases } from "../store/promotions.js";
 import { replayStates } from "../store/replay-types.js";
 import { datatypes } from "../tensor/tensor.js";
 import { failureKinds } from "../upstream/observation.js";
@@ -152,6 +154,12 @@ const answersBytesPerDay = z
   .max(2 ** 50)
   .meta({ description: "Quota of kept answers, by UTC day of their captures; default 2 GiB" });
 
+const gateApproval = z
+  .enum(approvalRules)
+  .meta({
+    description: "Whose approval a promotion takes: none; anyone's; another's than the gate's author",
+  });
+
 const captureSettings = captureSettingsSchema.meta({ id: "CaptureSettings" });
 const captureChange = captureChangeSchema.meta({
   id: "CaptureChange",
@@ -173,6 +181,8 @@ export const deploymentCreate = z
     redaction: redaction.optional(),
     keepAnswers: keepAnswers.optional(),
     answersBytesPerDay: answersBytesPerDay.optional(),
+    gateApproval: gateApproval.optional(),
+    promoteUrl: httpUrl.optional(),
     policy: policyBody.optional(),
   })
   .meta({ id: "DeploymentCreate" });
@@ -188,6 +198,8 @@ export const deploymentUpdate = z
     redaction: redaction.optional(),
     keepAnswers: keepAnswers.optional(),
     answersBytesPerDay: answersBytesPerDay.optional(),
+    gateApproval: gateApproval.optional(),
+    promoteUrl: httpUrl.nullable().optional(),
   })
   .meta({ id: "DeploymentUpdate" });
 export type DeploymentUpdate = z.infer<typeof deploymentUpdate>;
@@ -203,6 +215,8 @@ export const deployment = z
     redaction,
     keepAnswers,
     answersBytesPerDay,
+    gateApproval,
+    promoteUrl: z.string().nullable().meta({ description: "Told of a promotion before it counts" }),
     revision: count.meta({ description: "Grows with every change" }),
     createdAt: moment,
     updatedAt: moment,
@@ -1042,8 +1056,59 @@ export type GateItem = z.infer<typeof gateItem>;
 export const gatePage = pageOf(gateItem).meta({ id: "GatePage" });
 export type GatePage = z.infer<typeof gatePage>;
 
-export const gate = gateItem.extend({ report: gateReport.nullable() }).meta({ id: "Gate" });
+export const gate = gateItem
+  .extend({
+    report: gateReport.nullable(),
+    standing: z
+      .object({
+        changed: z.array(z.enum(["model", "policy", "selection", "ledger", "report"])).meta({
+          description: "What is another now than when it was judged; any of these makes the gate void",
+        }),
+        erased: count.meta({ description: "Requests of its set that were erased since" }),
+      })
+      .nullable(),
+    approvals: z.array(
+      z.object({
+        by: z.string(),
+        reason: z.string(),
+        at: moment,
+        lapsed: z.string().nullable().meta({ description: "Why it does not count; null: it does" }),
+      }),
+    ),
+  })
+  .meta({ id: "Gate" });
 export type Gate = z.infer<typeof gate>;
+
+export const gateApprove = z
+  .strictObject({
+    by: person,
+    reason: z.string().trim().min(1, "must not be empty").max(2_000),
+  })
+  .meta({ id: "GateApprove" });
+export type GateApprove = z.input<typeof gateApprove>;
+
+export const promotionCreate = z
+  .strictObject({
+    candidate: z.string().max(128),
+    alias: z.enum(aliases).default("champion"),
+    by: person.default("unknown"),
+  })
+  .meta({ id: "PromotionCreate" });
+export type PromotionCreate = z.input<typeof promotionCreate>;
+
+export const promotion = z
+  .object({
+    deployment: z.string(),
+    candidate: z.string(),
+    alias: z.enum(aliases),
+    gate: z.number().int(),
+    by: z.string(),
+    since: moment,
+  })
+  .meta({ id: "Promotion" });
+export type Promotion = z.infer<typeof promotion>;
+export const promotionPage = pageOf(promotion).meta({ id: "PromotionPage" });
+export type PromotionPage = z.infer<typeof promotionPage>;
 
 // ── queries ─────────────────────────────────────────────────────────────────────────────────────────────────────
 

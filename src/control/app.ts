@@ -4,6 +4,7 @@ import express, { type Express, type RequestHandler, type Response } from "expre
 import helmet from "helmet";
 import type { Registry } from "../metrics.js";
 import type { ControlContext } from "./context.js";
+import { gatePage } from "./gate-page.js";
 import { refuseCrossSite, requireJson, requireLoopbackHost } from "./guards.js";
 import { mount } from "./mount.js";
 import { openApiDocument } from "./openapi.js";
@@ -65,6 +66,7 @@ export function createApp(context: ControlContext, metrics: Registry, webRoot: s
   const api = express.Router();
   api.use(noStore, refuseCrossSite, requireJson, express.json({ limit: bodyBytesMax }));
   api.get("/openapi.json", (_request, response) => void response.json(document));
+  api.get("/gates/:gate/report.html", gatePage(context));
   api.use(mount(routes), notFound);
   app.use("/api/v1", api);
 

@@ -1,3 +1,4 @@
+import type { Webhooks } from "../alerts/webhook.js";
 import type { BlobStore } from "../blobs/blobs.js";
 import type { Config } from "../config.js";
 import type { Logger } from "../log.js";
@@ -11,4 +12,5 @@ export interface ControlContext {
   store: Store;
   blobs: BlobStore;
   upstream: Upstream;
+  webhooks: Webhooks;
 }

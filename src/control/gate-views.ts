@@ -1,5 +1,7 @@
+import { type ApprovalRule, lapseOf, type Standing } from "../gate/standing.js";
 import type { StoredGate } from "../store/gate-types.js";
-import type { Gate, GateItem, GateReport } from "./api.js";
+import type { Promotion as StoredPromotion } from "../store/promotions.js";
+import type { Gate, GateItem, GateReport, Promotion } from "./api.js";
 
 export function gateItemView(gate: StoredGate): GateItem {
   const { id, deployment, candidate, runId, runKind, author, state, verdict, error, sha256 } = gate;
@@ -19,6 +21,20 @@ export function gateItemView(gate: StoredGate): GateItem {
   };
 }
 
-export function gateView(gate: StoredGate): Gate {
-  return { ...gateItemView(gate), report: gate.report as GateReport | null };
+export function gateView(gate: StoredGate, standing: Standing | null, rule: ApprovalRule): Gate {
+  return {
+    ...gateItemView(gate),
+    report: gate.report as GateReport | null,
+    standing,
+    approvals: gate.approvals.map((approval) => ({
+      by: approval.by,
+      reason: approval.reason,
+      at: approval.atMs,
+      lapsed: lapseOf(approval, gate, standing, rule),
+    })),
+  };
+}
+
+export function promotionView({ sinceMs, ...promotion }: StoredPromotion): Promotion {
+  return { ...promotion, since: sinceMs };
 }

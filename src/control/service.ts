@@ -1,4 +1,5 @@
 import { createServer, type Server } from "node:http";
+import { createWebhooks } from "../alerts/webhook.js";
 import { createMetrics } from "../metrics.js";
 import { webRoot } from "../paths.js";
 import { urlOf } from "../process/address.js";
@@ -15,8 +16,10 @@ const closeMs = 3_000;
  * Serves the API, the reviewer page and the metrics. Whoever made the store closes it, after this.
  * @throws UnderstudyError `port_in_use`
  */
-export async function startControl(context: ControlContext): Promise<Service> {
-  const { config, log, store } = context;
+export async function startControl(given: Omit<ControlContext, "webhooks">): Promise<Service> {
+  const { config, log, store } = given;
+  const webhooks = createWebhooks(config.webhookAllow);
+  const context: ControlContext = { ...given, webhooks };
   const metrics = createMetrics();
   addStoreMetrics(metrics, store.gauges, log);
   const server = createServer(createApp(context, metrics, webRoot));
@@ -28,7 +31,10 @@ export async function startControl(context: ControlContext): Promise<Service> {
     what: "control plane",
     setting: "UNDERSTUDY_CONTROL_PORT",
   });
-  return { ready: { url: urlOf(config.host, port), port }, close: () => close(server) };
+  return {
+    ready: { url: urlOf(config.host, port), port },
+    close: () => close(server).finally(() => webhooks.close()),
+  };
 }
 
 function close(server: Server): Promise<void> {

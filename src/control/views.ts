@@ -22,6 +22,8 @@ export function deploymentView(deployment: StoredDeployment): Deployment {
     redaction: deployment.redaction,
     keepAnswers: deployment.keepAnswers,
     answersBytesPerDay: deployment.answersBytesPerDay,
+    gateApproval: deployment.gateApproval,
+    promoteUrl: deployment.promoteUrl,
     revision: deployment.revision,
     createdAt: deployment.createdAtMs,
     updatedAt: deployment.updatedAtMs,

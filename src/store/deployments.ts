@@ -211,6 +211,8 @@ function toDeployment(row: DeploymentRow): Deployment {
     redaction: redactionSchema.parse(row.redaction),
     keepAnswers: row.keepAnswers as KeepAnswers,
     answersBytesPerDay: Number(row.answersBytesPerDay),
+    gateApproval: row.gateApproval as Deployment["gateApproval"],
+    promoteUrl: row.promoteUrl,
     revision: row.revision,
     policy: toPolicy(row.policies[0]!),
     createdAtMs: row.createdAt.getTime(),

@@ -77,6 +77,8 @@ export interface Gates extends GateSets {
 export interface GateQuery {
   deployment: string | null;
   candidate: string | null;
+  /** Default: any. */
+  state?: GateState;
   before: number | null;
   limit: number;
 }

@@ -80,11 +80,12 @@ export function createGates(prisma: PrismaClient): Gates {
       });
     },
 
-    async list({ deployment, candidate, before, limit }) {
+    async list({ deployment, candidate, state, before, limit }) {
       const rows = await prisma.gate.findMany({
         where: {
           ...(deployment === null ? {} : { deployment: { name: deployment } }),
           ...(candidate === null ? {} : { candidate: { name: candidate } }),
+          ...(state === undefined ? {} : { state }),
           ...(before === null ? {} : { id: { lt: before } }),
         },
         include: withAll,

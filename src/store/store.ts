@@ -12,6 +12,7 @@ import type { Catalogue, LedgerReader, Outcomes, Registry, Rollups, WorkStore } 
 import { createLedgerReader } from "./ledger.js";
 import { createOutcomes } from "./outcomes.js";
 import { ensurePartitions } from "./partitions.js";
+import { createPromotions, type Promotions } from "./promotions.js";
 import { createRegistry } from "./registry.js";
 import { createRejudges, type Rejudges } from "./rejudges.js";
 import { createReplays, type Replays } from "./replays.js";
@@ -43,6 +44,7 @@ export interface Store {
   signatures: Signatures;
   alerts: Alerts;
   gates: Gates;
+  promotions: Promotions;
   gauges: Gauges;
   retention: RetentionStore;
   /** Makes the partitions of the days to come that are missing; returns their names. */
@@ -76,6 +78,7 @@ export function createStore(databaseUrl: string, options: { poolMax?: number } =
     signatures: createSignatures(prisma),
     alerts: createAlerts(prisma),
     gates: createGates(prisma),
+    promotions: createPromotions(prisma),
     gauges: createGauges(prisma),
     retention: createRetentionStore(prisma),
     ensurePartitions: (options) => ensurePartitions(prisma, options),

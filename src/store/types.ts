@@ -7,6 +7,7 @@ import type { Sample } from "../capture/capture.js";
 import type { CaptureSettings } from "../capture/settings.js";
 import type { Disposition, Fact } from "../compare/facts.js";
 import type { OutputComparison, Result } from "../compare/types.js";
+import type { ApprovalRule } from "../gate/standing.js";
 import type { Redaction } from "../redaction/settings.js";
 import type { FlowChange, FlowSettings } from "../replay/flow.js";
 import type { Endpoint, PrimaryEndpoint } from "../upstream/endpoint.js";
@@ -35,6 +36,10 @@ export interface Deployment {
   keepAnswers: KeepAnswers;
   /** Quota of kept answers, by UTC day of their captures. */
   answersBytesPerDay: number;
+  /** Whose approval a promotion takes. */
+  gateApproval: ApprovalRule;
+  /** Told of a promotion before it counts; null: nobody is. */
+  promoteUrl: string | null;
   /** Raised by every change of the deployment, its candidates or its policy. */
   revision: number;
   /** The policy in force. */
@@ -57,6 +62,9 @@ export interface NewDeployment {
   keepAnswers?: KeepAnswers;
   /** Default: 2 GiB. */
   answersBytesPerDay?: number;
+  /** Default: none. */
+  gateApproval?: ApprovalRule;
+  promoteUrl?: string | null;
   /** Body of policy version 1. */
   policy: unknown;
 }
@@ -72,6 +80,8 @@ export type DeploymentChange = Partial<
     | "redaction"
     | "keepAnswers"
     | "answersBytesPerDay"
+    | "gateApproval"
+    | "promoteUrl"
   >
 > & { capture?: Partial<CaptureSettings> };
 

@@ -21,7 +21,12 @@ test("its head", () => {
 });
 
 test("it has every route, each with parameters, a success and problems", () => {
-  const context: ControlContext = { ...control, log: silent, upstream: {} as ControlContext["upstream"] };
+  const context: ControlContext = {
+    ...control,
+    log: silent,
+    upstream: {} as ControlContext["upstream"],
+    webhooks: {} as ControlContext["webhooks"],
+  };
   const mounted = apiRoutes(context).map(({ method, path }) => `${method} ${path}`);
   const described = Object.entries<object>(document.paths).flatMap(([path, item]) =>
     Object.keys(item).map((method) => `${method} ${path}`),

@@ -6,6 +6,8 @@ import { ApiProblem } from "./api";
 import { AlertsPage } from "./pages/alerts";
 import { CandidatePage } from "./pages/candidate";
 import { ComparisonPage } from "./pages/comparison";
+import { GatePage } from "./pages/gate";
+import { GatesPage } from "./pages/gates";
 import { LedgerPage } from "./pages/ledger";
 import { NotFoundPage } from "./pages/not-found";
 import { OverviewPage } from "./pages/overview";
@@ -32,6 +34,8 @@ createRoot(document.getElementById("root")!).render(
             <Route path="/deployments/:deployment/candidates/:candidate" element={<CandidatePage />} />
             <Route path="/deployments/:deployment/ledger" element={<LedgerPage />} />
             <Route path="/comparisons/:id" element={<ComparisonPage />} />
+            <Route path="/gates" element={<GatesPage />} />
+            <Route path="/gates/:gate" element={<GatePage />} />
             <Route path="/alerts" element={<AlertsPage />} />
             <Route path="*" element={<NotFoundPage />} />
           </Routes>

@@ -1,17 +1,34 @@
 import { z } from "zod";
 import { UnderstudyError } from "../../errors.js";
+import { promote } from "../../gate/promote.js";
 import { runLiveGate } from "../../gate/run-gate.js";
-import { gate, gateCreate, gatePage, gatesQuery } from "../api.js";
+import { standingOf } from "../../gate/standing.js";
+import type { StoredGate } from "../../store/gate-types.js";
+import {
+  gate,
+  gateApprove,
+  gateCreate,
+  gatePage,
+  gatesQuery,
+  pageQuery,
+  promotion,
+  promotionCreate,
+  promotionPage,
+} from "../api.js";
 import type { ControlContext } from "../context.js";
-import { decodeCursor, encodeCursor } from "../cursor.js";
-import { gateItemView, gateView } from "../gate-views.js";
+import { decodeCursor, encodeCursor, pageOfAll } from "../cursor.js";
+import { gateItemView, gateView, promotionView } from "../gate-views.js";
 import { type Route, route } from "../route.js";
 
 const limitDefault = 50;
 const position = z.tuple([z.number().int().min(1).max(2_147_483_647)]);
 
 /** Gates: decisions under stated limits, with their evidence. */
-export function gateRoutes({ store }: Pick<ControlContext, "store">): Route[] {
+export function gateRoutes({ store, webhooks }: Pick<ControlContext, "store" | "webhooks">): Route[] {
+  async function view(found: StoredGate) {
+    const { gateApproval } = await store.registry.getDeployment(found.deployment);
+    return gateView(found, await standingOf(store, found), gateApproval);
+  }
   return [
     route({
       method: "get",
@@ -45,7 +62,7 @@ export function gateRoutes({ store }: Pick<ControlContext, "store">): Route[] {
       handle: async ({ body }) => {
         const { deployment, candidate, sinceMs, author, ...criteria } = body;
         const id = await runLiveGate({ store }, { deployment, candidate, sinceMs, author, criteria });
-        return gateView(await store.gates.get(id));
+        return view(await store.gates.get(id));
       },
     }),
     route({
@@ -54,7 +71,58 @@ export function gateRoutes({ store }: Pick<ControlContext, "store">): Route[] {
       summary: "A gate with its report",
       response: gate,
       problems: [404],
-      handle: async ({ params }) => gateView(await store.gates.get(gateId(params.gate))),
+      handle: async ({ params }) => view(await store.gates.get(gateId(params.gate))),
+    }),
+    route({
+      method: "post",
+      path: "/gates/{gate}/approvals",
+      summary: "Approve a gate that passed; lapses when what it is about changes",
+      body: gateApprove,
+      status: 201,
+      response: gate,
+      problems: [403, 404, 409],
+      handle: async ({ params, body }) => {
+        const found = await store.gates.get(gateId(params.gate));
+        const { gateApproval } = await store.registry.getDeployment(found.deployment);
+        if (found.verdict !== "pass" || found.sha256 === null) {
+          throw new UnderstudyError(
+            "conflict",
+            `Gate ${found.id} is ${found.verdict ?? found.state}: only a pass is approved`,
+          );
+        }
+        if (gateApproval === "other" && body.by === found.author) {
+          throw new UnderstudyError(
+            "conflict",
+            `${found.deployment} asks for an approval by another than the gate's author`,
+          );
+        }
+        await store.gates.approve(found.id, { ...body, sha256: found.sha256 });
+        return view(await store.gates.get(found.id));
+      },
+    }),
+    route({
+      method: "get",
+      path: "/deployments/{deployment}/promotions",
+      summary: "Who holds the aliases champion and challenger",
+      query: pageQuery,
+      response: promotionPage,
+      problems: [404],
+      handle: async ({ params, query }) => {
+        const { name } = await store.registry.getDeployment(params.deployment);
+        return pageOfAll((await store.promotions.held(name)).map(promotionView), ({ alias }) => alias, query);
+      },
+    }),
+    route({
+      method: "post",
+      path: "/deployments/{deployment}/promotions",
+      summary:
+        "Give a candidate an alias, if its newest gate passed, still holds, and is approved where that is asked for",
+      body: promotionCreate,
+      status: 201,
+      response: promotion,
+      problems: [403, 404, 409, 502],
+      handle: async ({ params, body }) =>
+        promotionView(await promote({ store, webhooks }, { deployment: params.deployment, ...body })),
     }),
   ];
 }

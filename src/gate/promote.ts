@@ -1,0 +1,103 @@
+import type { Webhooks } from "../alerts/webhook.js";
+import { messageOf, UnderstudyError } from "../errors.js";
+import { newId } from "../ids.js";
+import type { StoredGate } from "../store/gate-types.js";
+import type { Alias, Promotion } from "../store/promotions.js";
+import type { Store } from "../store/store.js";
+import { lapseOf, standingOf } from "./standing.js";
+
+export interface PromotionRequest {
+  deployment: string;
+  candidate: string;
+  alias: Alias;
+  by: string;
+}
+
+/**
+ * Gives a candidate an alias, if its newest gate allows it: passed, still about what is there now, and approved if the
+ * deployment asks for that. Whoever acts on it is told first, by the deployment's webhook; unless that answers 2xx, the
+ * alias stays where it is.
+ *
+ * @throws UnderstudyError `not_found`; `conflict` that says why it is refused; `webhook_failed`
+ */
+export async function promote(
+  { store, webhooks }: { store: Pick<Store, "registry" | "gates" | "promotions">; webhooks: Webhooks },
+  { deployment: name, candidate: candidateName, alias, by }: PromotionRequest,
+): Promise<Promotion> {
+  const deployment = await store.registry.getDeployment(name);
+  const candidate = await store.registry.getCandidate(name, candidateName);
+  const [newest] = await store.gates.list({
+    deployment: name,
+    candidate: candidate.name,
+    state: "done",
+    before: null,
+    limit: 1,
+  });
+  if (newest === undefined) throw refused(candidate.name, "it has no gate");
+  const gate = await store.gates.get(newest.id);
+  await requireGood(store, gate, deployment.gateApproval);
+  if (deployment.promoteUrl !== null) {
+    await tell(webhooks, deployment.promoteUrl, { deployment: name, candidate, alias, by, gate });
+  }
+  return store.promotions.promote({ candidateId: candidate.id, gateId: gate.id, alias, by });
+}
+
+async function requireGood(
+  store: Pick<Store, "gates">,
+  gate: StoredGate,
+  rule: Parameters<typeof lapseOf>[3],
+): Promise<void> {
+  if (gate.verdict !== "pass")
+    throw refused(gate.candidate, `its newest gate, ${gate.id}, is ${gate.verdict}`);
+  const standing = await standingOf(store, gate);
+  if (standing === null || standing.changed.length > 0) {
+    const what = standing?.changed.join(", ") ?? "report";
+    throw refused(gate.candidate, `since gate ${gate.id} there is another: ${what}`);
+  }
+  if (rule === "none") return;
+  const lapses = gate.approvals.map((approval) => lapseOf(approval, gate, standing, rule));
+  if (lapses.includes(null)) return;
+  const why = lapses.at(-1) ?? "there is none";
+  throw refused(gate.candidate, `gate ${gate.id} lacks a valid approval: ${why}`, [
+    `\`understudy gate approve ${gate.id} --by NAME --reason WHY\` gives one`,
+    rule === "other" ? ", by another than its author." : ".",
+  ]);
+}
+
+function refused(candidate: string, why: string, hint = ["Gate it, and promote it once the gate passes."]) {
+  return new UnderstudyError("conflict", `${candidate} is not promoted: ${why}.`, { hint: hint.join("") });
+}
+
+async function tell(
+  webhooks: Webhooks,
+  url: string,
+  news: {
+    deployment: string;
+    candidate: { name: string; endpoint: { url: string; model: string; version: string | null } };
+    alias: Alias;
+    by: string;
+    gate: StoredGate;
+  },
+): Promise<void> {
+  const { deployment, candidate, alias, by, gate } = news;
+  const id = newId();
+  const { url: endpointUrl, model, version } = candidate.endpoint;
+  const payload = {
+    id,
+    event: "promotion",
+    deployment,
+    candidate: candidate.name,
+    alias,
+    by,
+    model: { url: endpointUrl, model, version },
+    gate: { id: gate.id, sha256: gate.sha256, verdict: gate.verdict },
+  };
+  try {
+    await webhooks.post({ id, url, payload });
+  } catch (error) {
+    throw new UnderstudyError("webhook_failed", `The promotion's webhook failed: ${messageOf(error)}`, {
+      hint: "The alias stays where it was. If the receiver is yours and private, add its host:port to UNDERSTUDY_WEBHOOK_ALLOW.",
+      cause: error,
+    });
+  }
+}

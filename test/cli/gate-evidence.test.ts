@@ -1,0 +1,149 @@
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer, type Server } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { cliMain } from "../../src/paths.js";
+import { closed, listening, openControl, type TestControl } from "../control/support.js";
+import { addGated, endings, mixed } from "../gate/support.js";
+
+let control: TestControl;
+let folder: string;
+let receiver: Server;
+let received: { candidate: string; alias: string; gate: { verdict: string } }[];
+let receiverStatus: number;
+let receiverUrl: string;
+let name: string;
+
+beforeAll(async () => {
+  receiver = createServer(async (request, response) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    received.push(JSON.parse(Buffer.concat(chunks).toString()));
+    response.writeHead(receiverStatus).end();
+  });
+  receiverUrl = await listening(receiver);
+  control = await openControl({ webhookAllow: [new URL(receiverUrl).host] });
+  folder = await mkdtemp(join(tmpdir(), "understudy-evidence-"));
+});
+beforeEach(async () => {
+  received = [];
+  receiverStatus = 200;
+  ({ name } = await addGated(control, mixed(1_000, 100, endings.mismatch)));
+});
+afterAll(async () => {
+  await control.close();
+  await closed(receiver);
+  await rm(folder, { recursive: true, force: true });
+});
+
+function understudy(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  return new Promise((resolve) => {
+    const env = { PATH: process.env.PATH, UNDERSTUDY_CONTROL_URL: control.origin };
+    execFile(process.execPath, [cliMain, ...args], { cwd: folder, env }, (error, stdout, stderr) =>
+      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
+    );
+  });
+}
+
+async function passing(...more: string[]): Promise<number> {
+  const limits = ["--max-diff-rate", "20%", "--author", "ada"];
+  const { stdout } = await understudy("gate", name, "--candidate", "int8", ...limits, "--json", ...more);
+  return JSON.parse(stdout).id as number;
+}
+
+const promote = () => understudy("promote", name, "--candidate", "int8");
+
+test("verify: evidence holds; changed by hand it does not; under another policy it does not", async () => {
+  await passing("--report", "evidence.json");
+  expect(await understudy("gate", "verify", "evidence.json")).toMatchObject({ code: 0, stderr: "" });
+  const text = await readFile(join(folder, "evidence.json"), "utf8");
+  const changed = text.replace('"mismatches": 10,', '"mismatches": 1,');
+  expect(changed).not.toBe(text);
+  await writeFile(join(folder, "changed.json"), changed);
+  const forged = await understudy("gate", "verify", "changed.json", "--offline");
+  expect([forged.code, forged.stdout]).toEqual([1, expect.stringContaining("it was changed")]);
+  const none = await understudy("gate", "verify", "none.json");
+  expect([none.code, none.stderr]).toEqual([2, expect.stringContaining("cannot be read as evidence")]);
+  await control.store.registry.setPolicy(name, { outputs: { "*": { rule: "exact" } } });
+  const stale = await understudy("gate", "verify", "evidence.json");
+  expect([stale.code, stale.stdout]).toEqual([
+    1,
+    expect.stringContaining("changed since it was judged: policy"),
+  ]);
+});
+
+test("promote: refused without a gate and after a failed one; then told, and moved", async () => {
+  await control.store.registry.updateDeployment(name, { promoteUrl: receiverUrl });
+  expect(await promote()).toMatchObject({ code: 2, stderr: expect.stringContaining("it has no gate") });
+  await understudy("gate", name, "--candidate", "int8", "--max-diff-rate", "0.01%");
+  expect(await promote()).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/newest gate, \d+, is fail/),
+  });
+  expect(received).toEqual([]);
+  await passing();
+  receiverStatus = 503;
+  expect(await promote()).toMatchObject({ code: 2, stderr: expect.stringContaining("answered 503") });
+  expect((await control.call("GET", `/deployments/${name}/promotions`)).body.items).toEqual([]);
+  receiverStatus = 200;
+  expect(await promote()).toMatchObject({ code: 0, stdout: expect.stringContaining("int8 is champion") });
+  expect(received.at(-1)).toMatchObject({ candidate: "int8", alias: "champion", gate: { verdict: "pass" } });
+  const { body } = await control.call("GET", `/deployments/${name}/promotions`);
+  expect(body.items).toMatchObject([{ candidate: "int8", alias: "champion" }]);
+});
+
+test("a webhook that is private and not allowed is refused, and nothing moves", async () => {
+  await control.store.registry.updateDeployment(name, { promoteUrl: "http://127.0.0.1:9/" });
+  await passing();
+  const { code, stderr } = await promote();
+  expect([code, stderr]).toEqual([2, expect.stringContaining("UNDERSTUDY_WEBHOOK_ALLOW")]);
+});
+
+test("approval: by another than the author, bound to the evidence; lapses when the policy changes", async () => {
+  await control.call("PATCH", `/deployments/${name}`, { body: { gateApproval: "other" } });
+  const id = String(await passing());
+  expect(await promote()).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("lacks a valid approval"),
+  });
+  const own = await understudy("gate", "approve", id, "--by", "ada", "--reason", "mine");
+  expect([own.code, own.stderr]).toEqual([2, expect.stringContaining("another than the gate's author")]);
+  expect((await understudy("gate", "approve", id, "--by", "bob", "--reason", "looked at it")).code).toBe(0);
+  expect((await promote()).code).toBe(0);
+  const good = await control.call("GET", `/gates/${id}`);
+  expect(good.body).toMatchObject({ approvals: [{ by: "bob", lapsed: null }], standing: { changed: [] } });
+  await control.store.registry.setPolicy(name, { outputs: { "*": { rule: "exact" } } });
+  const lapsed = await control.call("GET", `/gates/${id}`);
+  expect(lapsed.body.approvals[0].lapsed).toBe("changed since: policy");
+  expect(await promote()).toMatchObject({ code: 2, stderr: expect.stringContaining("another: policy") });
+});
+
+test("an erased request is noted and changes nothing; a changed outcome does", async () => {
+  const id = await passing();
+  const outcome = await control.prisma.outcome.findFirstOrThrow({
+    where: { result: "match" },
+    orderBy: { judgedAt: "desc" },
+  });
+  const key = {
+    day_runId_captureId: { day: outcome.day, runId: outcome.runId, captureId: outcome.captureId },
+  };
+  await control.prisma.outcome.update({
+    where: key,
+    data: { disposition: "erased", result: null, flip: null },
+  });
+  const erased = await control.call("GET", `/gates/${id}`);
+  expect(erased.body.standing).toEqual({ changed: [], erased: 1 });
+  expect((await promote()).code).toBe(0);
+  await control.prisma.outcome.update({ where: key, data: { disposition: "compared", result: "mismatch" } });
+  const changed = await control.call("GET", `/gates/${id}`);
+  expect(changed.body.standing.changed).toEqual(["ledger"]);
+});
+
+test("only a pass is approved", async () => {
+  const { stdout } = await understudy("gate", name, "--candidate", "int8", "--json");
+  const id = String(JSON.parse(stdout).id);
+  const { code, stderr } = await understudy("gate", "approve", id, "--by", "bob", "--reason", "why not");
+  expect([code, stderr]).toEqual([2, expect.stringContaining("only a pass is approved")]);
+});
