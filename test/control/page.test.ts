@@ -22,7 +22,9 @@ beforeAll(async () => {
   await writeFile(join(webRoot, "assets/app-abc.js"), "export {};");
   await writeFile(join(webRoot, ".secret"), "hidden");
   upstream = createUpstream(control);
-  server = createServer(createApp({ ...control, log: silent, upstream }, createMetrics(), webRoot));
+  server = createServer(
+    createApp({ ...control, webhooks: {} as never, log: silent, upstream }, createMetrics(), webRoot),
+  );
   origin = await listening(server);
 });
 afterAll(async () => {
