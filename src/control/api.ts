@@ -154,11 +154,9 @@ const answersBytesPerDay = z
   .max(2 ** 50)
   .meta({ description: "Quota of kept answers, by UTC day of their captures; default 2 GiB" });
 
-const gateApproval = z
-  .enum(approvalRules)
-  .meta({
-    description: "Whose approval a promotion takes: none; anyone's; another's than the gate's author",
-  });
+const gateApproval = z.enum(approvalRules).meta({
+  description: "Whose approval a promotion takes: none; anyone's; another's than the gate's author",
+});
 
 const captureSettings = captureSettingsSchema.meta({ id: "CaptureSettings" });
 const captureChange = captureChangeSchema.meta({

@@ -40,9 +40,7 @@ function GateBody({ gate }: { gate: Gate }) {
       </p>
       {error !== null && <p className="notice bad">{error}</p>}
       {standing !== null && standing.changed.length > 0 && (
-        <p className="notice bad">
-          It does not hold any more; changed since: {standing.changed.join(", ")}.
-        </p>
+        <p className="notice bad">It does not hold any more; changed since: {standing.changed.join(", ")}.</p>
       )}
       {standing !== null && standing.erased > 0 && (
         <p className="notice">{count(standing.erased)} of its requests were erased since.</p>
