@@ -8,7 +8,7 @@ import type { StoredCapture } from "./segment.js";
 
 /** Captures whose large bodies are taken out, and those bodies, each once. */
 export interface SetApart {
-  captures: StoredCapture[];
+  captures: (Capture | StoredCapture)[];
   bodies: (StoredBody & { key: string; body: Uint8Array })[];
 }
 
@@ -32,6 +32,7 @@ export function setApart(captures: readonly Capture[], largeBytes: number): SetA
   const stored = captures.map((capture) => {
     const requestBodySha256 = refer(capture, capture.requestBody);
     const responseBodySha256 = refer(capture, capture.responseBody);
+    if (requestBodySha256 === null && responseBodySha256 === null) return capture;
     return {
       ...capture,
       requestBody: requestBodySha256 === null ? capture.requestBody : nothing,

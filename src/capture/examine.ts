@@ -2,6 +2,7 @@ import { decodeAnswer, decodeCall } from "../protocol/answer.js";
 import { type Call, callOf } from "../protocol/call.js";
 import { decodeContent } from "../protocol/content.js";
 import { headerLengthName, parseHeaderLength } from "../protocol/headers.js";
+import { type JsonReader, parseJson, surveyJson } from "../protocol/json.js";
 import { sequenceId, usesSharedMemory } from "../protocol/request-parameters.js";
 import type { Capture, NotEligibleReason } from "./capture.js";
 import type { StoredRecord } from "./record.js";
@@ -80,7 +81,7 @@ function ineligibility(
     return "framing";
   }
   try {
-    const request = decodeCall(call, body, headerLength);
+    const request = read((parse) => decodeCall(call, body, headerLength, parse));
     if (usesSharedMemory(request)) return "shared_memory";
     if (!inSequence && sequenceId(request) !== null) return "sequence";
     return null;
@@ -98,11 +99,20 @@ function versionOf(
   try {
     const body = decodeContent(received, headers["content-encoding"], bytesMax);
     const headerLength = parseHeaderLength(headers[headerLengthName], body.length);
-    const version = decodeAnswer(call, body, headerLength).modelVersion;
+    const version = read((parse) => decodeAnswer(call, body, headerLength, parse)).modelVersion;
     // Foreign text on its way into Postgres, which refuses NUL.
     return version.replaceAll("\0", "\ufffd").slice(0, versionCharactersMax);
   } catch {
     return "";
+  }
+}
+
+/** Nobody asks here for tensors' values: most messages need not be read in full to be known as sound. */
+function read<T>(decode: (parse: JsonReader) => T): T {
+  try {
+    return decode(surveyJson);
+  } catch {
+    return decode(parseJson);
   }
 }
 

@@ -1,6 +1,10 @@
+import { crc32 } from "node:zlib";
 import { parquetReadObjects } from "hyparquet";
-import { parquetWriteBuffer } from "hyparquet-writer";
+import { type ColumnSource, parquetWriteBuffer } from "hyparquet-writer";
 import type { Capture, Sample } from "./capture.js";
+
+/** Where at least this share of bodies repeats an earlier one, a dictionary holds each once. */
+const dictionaryShare = 0.5;
 
 /** Raised when a column changes its meaning; readers take older ones too. */
 const segmentVersion = "2";
@@ -23,6 +27,8 @@ type WrittenCapture = Capture & Partial<BodyReferences>;
  * A segment's file, as `docs/segments.md` describes it: Parquet with one row per capture, in the order given. Names and tags are JSON text, bodies are
  * BYTE_ARRAY, times are timestamps, so DuckDB and pandas read it without us.
  *
+ * Bodies are not compressed: it would cost more than all the rest of capturing, next to the serving thread.
+ *
  * The same captures always give the same bytes: shipping twice, after a crash, overwrites a blob with itself.
  * @param about facts of the whole file, kept in its key-value metadata
  */
@@ -43,10 +49,16 @@ export function writeSegment(
       { name: "method", type: "STRING", data: column((c) => c.method) },
       { name: "path", type: "STRING", data: column((c) => c.path) },
       { name: "request_headers", type: "STRING", data: json((c) => c.requestHeaders) },
-      { name: "request_body", type: "BYTE_ARRAY", data: column((c) => c.requestBody), statistics: false },
+      bodyColumn(
+        "request_body",
+        column((c) => c.requestBody),
+      ),
       { name: "status", type: "INT32", data: column((c) => c.status) },
       { name: "response_headers", type: "STRING", data: json((c) => c.responseHeaders) },
-      { name: "response_body", type: "BYTE_ARRAY", data: column((c) => c.responseBody), statistics: false },
+      bodyColumn(
+        "response_body",
+        column((c) => c.responseBody),
+      ),
       { name: "primary_ms", type: "DOUBLE", data: column((c) => c.primaryMs) },
       { name: "primary_version", type: "STRING", data: column((c) => c.primaryVersion) },
       { name: "sample", type: "STRING", data: column((c) => c.sample) },
@@ -68,6 +80,29 @@ export function writeSegment(
     createdBy: "understudy",
   });
   return Buffer.from(bytes);
+}
+
+/** Equal bodies are made one object: the writer, which hashes byte by byte, then knows them without looking. */
+function bodyColumn(name: string, bodies: readonly Uint8Array[]): ColumnSource {
+  const known = new Map<number, Uint8Array>();
+  let repeated = 0;
+  const data = bodies.map((body) => {
+    const checksum = crc32(body);
+    const before = known.get(checksum);
+    if (before === undefined) known.set(checksum, body);
+    if (before === undefined || Buffer.compare(before, body) !== 0) return body;
+    repeated += 1;
+    return before;
+  });
+  const plain = repeated < bodies.length * dictionaryShare;
+  return {
+    name,
+    type: "BYTE_ARRAY",
+    data,
+    codec: "UNCOMPRESSED",
+    statistics: false,
+    ...(plain && { encoding: "PLAIN" }),
+  };
 }
 
 interface Row {

@@ -3,7 +3,7 @@ import { described, excerptOf, ProtocolError } from "./error.js";
 import { eventsOf } from "./event-stream.js";
 import { isRecord, stringField } from "./fields.js";
 import { decodeInferRequest, decodeInferResponse, type InferRequest, type InferResponse } from "./infer.js";
-import { parseJson } from "./json.js";
+import { type JsonReader, parseJson } from "./json.js";
 import { fieldOutputs } from "./json-outputs.js";
 
 /** What names the answer and is no part of it. */
@@ -20,15 +20,20 @@ const naming: ReadonlySet<string> = new Set(["model_name", "model_version", "id"
  *
  * @throws ProtocolError when it is not that
  */
-export function decodeAnswer(call: Call, body: Uint8Array, headerLength: number | null): InferResponse {
+export function decodeAnswer(
+  call: Call,
+  body: Uint8Array,
+  headerLength: number | null,
+  parse: JsonReader = parseJson,
+): InferResponse {
   switch (call) {
     case "infer":
-      return decodeInferResponse(body, headerLength);
+      return decodeInferResponse(body, headerLength, parse);
     case "generate":
     case "predict":
-      return answerOf(objectOf(body, "the response"));
+      return answerOf(objectOf(body, "the response", parse));
     case "generate_stream":
-      return answerOf(joined(eventsOf(body)));
+      return answerOf(joined(eventsOf(body), parse));
   }
 }
 
@@ -38,9 +43,14 @@ export function decodeAnswer(call: Call, body: Uint8Array, headerLength: number 
  *
  * @throws ProtocolError when it is not that
  */
-export function decodeCall(call: Call, body: Uint8Array, headerLength: number | null): InferRequest {
-  if (call === "infer") return decodeInferRequest(body, headerLength);
-  const { parameters, sequence_id, ...fields } = objectOf(body, "the request");
+export function decodeCall(
+  call: Call,
+  body: Uint8Array,
+  headerLength: number | null,
+  parse: JsonReader = parseJson,
+): InferRequest {
+  if (call === "infer") return decodeInferRequest(body, headerLength, parse);
+  const { parameters, sequence_id, ...fields } = objectOf(body, "the request", parse);
   const given = isRecord(parameters) ? parameters : {};
   return {
     parameters: sequence_id === undefined ? given : { sequence_id, ...given },
@@ -49,8 +59,8 @@ export function decodeCall(call: Call, body: Uint8Array, headerLength: number | 
   };
 }
 
-function objectOf(body: Uint8Array, what: string): Record<string, unknown> {
-  const json = parseJson(body);
+function objectOf(body: Uint8Array, what: string, parse: JsonReader): Record<string, unknown> {
+  const json = parse(body);
   if (isRecord(json)) return json;
   throw new ProtocolError(`${what} must be a JSON object, found ${described(json)}`, excerptOf(body));
 }
@@ -72,7 +82,7 @@ function textOf(fields: Record<string, unknown>, name: string): string {
 }
 
 /** One object of all events: naming fields as in the last, texts joined, other fields' values in order. */
-function joined(events: readonly string[]): Record<string, unknown> {
+function joined(events: readonly string[], parse: JsonReader): Record<string, unknown> {
   const lists = new Map<string, unknown[]>();
   const add = (name: string, value: unknown) => {
     const list = lists.get(name);
@@ -80,7 +90,7 @@ function joined(events: readonly string[]): Record<string, unknown> {
     else lists.set(name, [value]);
   };
   for (const event of events) {
-    const json = jsonOf(event);
+    const json = jsonOf(event, parse);
     if (isRecord(json)) for (const [name, value] of Object.entries(json)) add(name, value);
     else add("data", event);
   }
@@ -92,9 +102,9 @@ function joined(events: readonly string[]): Record<string, unknown> {
   return Object.fromEntries(fields);
 }
 
-function jsonOf(event: string): unknown {
+function jsonOf(event: string, parse: JsonReader): unknown {
   try {
-    return parseJson(event);
+    return parse(event);
   } catch {
     return undefined;
   }

@@ -1,6 +1,6 @@
 import { described, excerptOf, ProtocolError } from "./error.js";
 import { isRecord, parametersOf, stringField } from "./fields.js";
-import { parseJson, stringifyJson } from "./json.js";
+import { type JsonReader, parseJson, stringifyJson } from "./json.js";
 import { decodeTensors, encodeTensors, type InferTensor } from "./tensor-codec.js";
 
 export type { InferTensor } from "./tensor-codec.js";
@@ -45,9 +45,13 @@ export const rawInputName = "";
  * Reads the body of an infer request, free of content coding. `headerLength` is what `parseHeaderLength` gave. Binary
  * tensors share the body's memory. Throws ProtocolError on every disagreement between what is claimed and what is there.
  */
-export function decodeInferRequest(body: Uint8Array, headerLength: number | null): InferRequest {
+export function decodeInferRequest(
+  body: Uint8Array,
+  headerLength: number | null,
+  parse: JsonReader = parseJson,
+): InferRequest {
   if (headerLength === 0) return rawRequest(body);
-  const { json, binary } = decodeMessage(body, headerLength, "the request");
+  const { json, binary } = decodeMessage(body, headerLength, "the request", parse);
   return {
     ...idOf(json, "the request"),
     parameters: parametersOf(json, "the request"),
@@ -57,8 +61,12 @@ export function decodeInferRequest(body: Uint8Array, headerLength: number | null
 }
 
 /** Reads the body of an infer response; as {@link decodeInferRequest}. */
-export function decodeInferResponse(body: Uint8Array, headerLength: number | null): InferResponse {
-  const { json, binary } = decodeMessage(body, headerLength, "the response");
+export function decodeInferResponse(
+  body: Uint8Array,
+  headerLength: number | null,
+  parse: JsonReader = parseJson,
+): InferResponse {
+  const { json, binary } = decodeMessage(body, headerLength, "the response", parse);
   return {
     modelName: stringField(json, "model_name", "the response") ?? "",
     modelVersion: stringField(json, "model_version", "the response") ?? "",
@@ -113,13 +121,14 @@ function decodeMessage(
   body: Uint8Array,
   headerLength: number | null,
   what: string,
+  parse: JsonReader,
 ): { json: Record<string, unknown>; binary: Uint8Array | null } {
   const jsonLength = headerLength ?? body.length;
   if (!Number.isSafeInteger(jsonLength) || jsonLength < 0 || jsonLength > body.length) {
     throw new ProtocolError(`${what} has ${body.length} bytes, its JSON cannot have ${jsonLength}`);
   }
   const head = body.subarray(0, jsonLength);
-  const json = parseJson(head);
+  const json = parse(head);
   if (!isRecord(json)) {
     throw new ProtocolError(`${what} must be a JSON object, found ${described(json)}`, excerptOf(head));
   }

@@ -1,6 +1,10 @@
 import { constants, isUtf8 } from "node:buffer";
 import { excerptOf, ProtocolError } from "./error.js";
 import { parseLosslessJson } from "./lossless-json.js";
+import { standInNumbers } from "./stand-in-numbers.js";
+
+/** {@link parseJson}, or one that stands in for it. */
+export type JsonReader = (source: string | Uint8Array) => unknown;
 
 /**
  * Parses JSON without loss (see {@link parseLosslessJson}): numbers come as `number`, integers beyond 2^53 as
@@ -8,6 +12,15 @@ import { parseLosslessJson } from "./lossless-json.js";
  */
 export function parseJson(source: string | Uint8Array): unknown {
   return parseLosslessJson(typeof source === "string" ? source : utf8Text(source));
+}
+
+/**
+ * As {@link parseJson}, at a fraction of its cost, but for the numbers in lists: {@link standInNumbers} stand there.
+ * A message that can be decoded from this can be decoded, and all but its tensors' values is the same; one that
+ * cannot may be sound all the same.
+ */
+export function surveyJson(source: string | Uint8Array): unknown {
+  return parseLosslessJson(typeof source === "string" ? source : utf8Text(source), standInNumbers);
 }
 
 /** Writes what {@link parseJson} reads: bare non-finite numbers, bigints as integers, −0 as `-0`. */

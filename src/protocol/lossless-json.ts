@@ -1,10 +1,12 @@
 import { described, excerptOf, ProtocolError, quoted } from "./error.js";
+import type { ListReader } from "./stand-in-numbers.js";
 
 /** Arrays and objects may nest this deep: a tensor of rank 64 and what stands around it. */
 const depthMax = 80;
 
 interface Cursor {
   readonly text: string;
+  readonly readList: ListReader | null;
   at: number;
 }
 
@@ -21,9 +23,11 @@ const literals: readonly (readonly [string, unknown])[] = [
  * Parses JSON as V2 servers write it, losing nothing: bare `NaN`, `Infinity` and `-Infinity` are numbers, integers
  * beyond 2^53 are bigints. Refuses what readers disagree on: duplicate keys, the key `__proto__`, numbers that
  * overflow float64. Nesting beyond {@link depthMax} is refused too, so the recursion is bounded.
+ *
+ * @param readList asked first for what an array holds
  */
-export function parseLosslessJson(text: string): unknown {
-  const cursor: Cursor = { text, at: 0 };
+export function parseLosslessJson(text: string, readList: ListReader | null = null): unknown {
+  const cursor: Cursor = { text, readList, at: 0 };
   const value = parseValue(cursor, 0);
   skipSpace(cursor);
   if (cursor.at < text.length) throw unexpected(cursor, "the end");
@@ -73,8 +77,13 @@ function parseObject(cursor: Cursor, depth: number): Record<string, unknown> {
 }
 
 function parseArray(cursor: Cursor, depth: number): unknown[] {
-  const array: unknown[] = [];
   cursor.at++;
+  const listed = cursor.readList?.(cursor.text, cursor.at) ?? null;
+  if (listed !== null) {
+    cursor.at = listed.end;
+    return listed.list;
+  }
+  const array: unknown[] = [];
   if (took(cursor, "]")) return array;
   do {
     array.push(parseValue(cursor, depth));

@@ -1,0 +1,76 @@
+/** A list of numbers as far as it was looked at: `end` is behind its closing bracket. */
+export interface ListedNumbers {
+  list: number[];
+  end: number;
+}
+
+/** Reads what stands behind an opening bracket at `start`; null: it is to be read in the ordinary way. */
+export type ListReader = (text: string, start: number) => ListedNumbers | null;
+
+/** A shape has at most 64 dimensions: a list of so many whole numbers or fewer is read as it is. */
+const exactMax = 64;
+/** Longer lists are read in the ordinary way: an array of a length set in advance would not be kept packed. */
+const countMax = 2 ** 20;
+/** A whole part below this cannot leave float32. */
+const wholeMax = 1e9;
+
+/**
+ * Checks the grammar of a flat list of plain numbers without converting them, and gives a list of as many that no
+ * tensor can hold unless it can hold those that stand there: the least and the greatest of whole numbers; of others
+ * one that is beyond them all and is not whole. null on anything else, which a parser then reads, or refuses.
+ *
+ * Plain: up to nine digits before the point, and no exponent that makes a number greater.
+ */
+export const standInNumbers: ListReader = (text, start) => {
+  let at = start;
+  let count = 0;
+  let whole = true;
+  let least = 0;
+  let most = 0;
+  for (;;) {
+    let code = text.charCodeAt(at);
+    if (code <= 32) while (isSpace(code)) code = text.charCodeAt(++at);
+    const negative = code === 45;
+    if (negative) code = text.charCodeAt(++at);
+    if (!isDigit(code)) return null;
+    let value = code - 48;
+    code = text.charCodeAt(++at);
+    if (value > 0) {
+      for (; isDigit(code) && value < wholeMax; code = text.charCodeAt(++at)) value = value * 10 + code - 48;
+      if (value >= wholeMax) return null;
+    }
+    if (code === 46) {
+      whole = false;
+      code = text.charCodeAt(++at);
+      if (!isDigit(code)) return null;
+      while (isDigit(code)) code = text.charCodeAt(++at);
+    }
+    if ((code | 32) === 101) {
+      whole = false;
+      if (text.charCodeAt(++at) !== 45) return null;
+      code = text.charCodeAt(++at);
+      if (!isDigit(code)) return null;
+      while (isDigit(code)) code = text.charCodeAt(++at);
+    }
+    if (code <= 32) while (isSpace(code)) code = text.charCodeAt(++at);
+    const signed = negative ? -value : value;
+    if (count === 0 || signed < least) least = signed;
+    if (count === 0 || signed > most) most = signed;
+    count++;
+    at++;
+    if (code === 93) break;
+    if (code !== 44) return null;
+  }
+  if (count > countMax || (whole && count <= exactMax)) return null;
+  const list = new Array<number>(count).fill(whole ? most : Math.max(-least, most) + 1.5);
+  if (whole) list[0] = least;
+  return { list, end: at };
+};
+
+function isDigit(code: number): boolean {
+  return code >= 48 && code <= 57;
+}
+
+function isSpace(code: number): boolean {
+  return code === 32 || code === 10 || code === 13 || code === 9;
+}

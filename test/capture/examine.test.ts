@@ -1,0 +1,183 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { examine } from "../../src/capture/examine.js";
+import type { StoredRecord } from "../../src/capture/record.js";
+import { decodeAnswer, decodeCall } from "../../src/protocol/answer.js";
+import { callOf } from "../../src/protocol/call.js";
+import { parseJson, surveyJson } from "../../src/protocol/json.js";
+import { sequenceId, usesSharedMemory } from "../../src/protocol/request-parameters.js";
+import { datatypes } from "../../src/tensor/tensor.js";
+
+const bytesMax = 2 ** 20;
+
+function recordOf(path: string, requestBody: Buffer, responseBody: Buffer): StoredRecord {
+  return {
+    id: "018f0000-0000-7000-8000-000000000000",
+    cut: 1,
+    deploymentId: 1,
+    sequence: 1,
+    receivedAtMs: 0,
+    primaryMs: 1,
+    status: 200,
+    sample: "base",
+    rule: "",
+    gaps: null,
+    method: "POST",
+    path,
+    requestHeaders: [],
+    responseHeaders: [],
+    requestBytes: requestBody.length,
+    responseBytes: responseBody.length,
+    requestBody,
+    responseBody,
+    redacted: [],
+    subject: null,
+    sequencePlace: null,
+  };
+}
+
+/** What reading both messages in full says. */
+function inFull(path: string, requestBody: Buffer, responseBody: Buffer): string {
+  const call = callOf(path);
+  try {
+    const request = decodeCall(call, requestBody, null);
+    if (usesSharedMemory(request)) return "shared_memory";
+    if (sequenceId(request) !== null) return "sequence";
+  } catch {
+    return "parse";
+  }
+  try {
+    return `version ${decodeAnswer(call, responseBody, null).modelVersion.slice(0, 128)}`;
+  } catch {
+    return "version ";
+  }
+}
+
+function examined(path: string, requestBody: Buffer, responseBody: Buffer): string {
+  const outcome = examine(recordOf(path, requestBody, responseBody), bytesMax);
+  return "capture" in outcome ? `version ${outcome.capture.primaryVersion}` : outcome.notEligible;
+}
+
+const numberText = fc.oneof(
+  { weight: 6, arbitrary: fc.double({ min: -9, max: 9, noNaN: true }).map(String) },
+  { weight: 6, arbitrary: fc.integer({ min: -300, max: 70_000 }).map(String) },
+  { weight: 2, arbitrary: fc.double().map(String) },
+  { weight: 1, arbitrary: fc.bigInt({ min: -(2n ** 64n), max: 2n ** 64n }).map(String) },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom(
+      ...["-0", "0.0", "1.0", "1e-5", "1E-07", "1e5", "65503.9", "65519.9999", "65520.1", "3.5e38", "1e999"],
+      ...[
+        "01",
+        "1.",
+        ".5",
+        "-",
+        "+1",
+        "1e",
+        "0x1",
+        "true",
+        "null",
+        '"a"',
+        "999999999",
+        "1000000000",
+        "255",
+        "256",
+      ],
+    ),
+  },
+);
+/** One kind in most lists, now and then with another between. */
+const listText = fc
+  .tuple(
+    fc.oneof(
+      fc.array(fc.double({ min: -9, max: 9, noNaN: true }).map(String), { maxLength: 6 }),
+      fc.array(fc.integer({ min: 0, max: 255 }).map(String), { minLength: 60, maxLength: 70 }),
+      fc.array(fc.integer({ min: -200, max: 66_000 }).map(String), { minLength: 60, maxLength: 70 }),
+      fc.array(fc.constantFrom("0", "1"), { minLength: 60, maxLength: 70 }),
+    ),
+    fc.array(fc.tuple(fc.nat(70), numberText), { maxLength: 1 }),
+    fc.constantFrom(",", ", ", "\n,\t"),
+  )
+  .map(([list, odd, comma]) => {
+    const items = list.slice();
+    for (const [at, text] of odd) items[at % (items.length + 1)] = text;
+    return { count: items.length, text: `[${items.join(comma)}]` };
+  });
+
+const tensorText = fc
+  .tuple(fc.constantFrom(...datatypes), listText, fc.constantFrom("flat", "nested", "lie", "region", "shape"))
+  .map(([datatype, { count, text }, form]) => {
+    const head = `"name":"x","datatype":"${datatype}"`;
+    switch (form) {
+      case "flat":
+        return `{${head},"shape":[${count}],"data":${text}}`;
+      case "nested":
+        return `{${head},"shape":[2,${count}],"data":[${text},${text}]}`;
+      case "lie":
+        return `{${head},"shape":[${count + 1}],"data":${text}}`;
+      case "region":
+        return `{${head},"shape":[${count}],"parameters":{"shared_memory_region":"r"}}`;
+      default:
+        return `{${head},"shape":${text},"data":[]}`;
+    }
+  });
+
+const parametersText = fc.oneof(
+  { weight: 4, arbitrary: fc.constant("{}") },
+  fc.constantFrom('{"sequence_id":7}', '{"sequence_id":0}', '{"sequence_id":"s"}'),
+  listText.map(({ text }) => `{"sequence_id":${text},"note":"${text.replaceAll(/["\n\t]/g, "")}"}`),
+);
+
+const messageText = fc
+  .tuple(tensorText, parametersText, fc.constantFrom("inputs", "outputs", "instances"), listText)
+  .map(
+    ([tensor, parameters, field, { text }]) =>
+      `{"model_name":"m","model_version":"${text.replaceAll(/["\n\t]/g, "")}","parameters":${parameters},"${field}":[${tensor}]}`,
+  );
+
+const body = fc
+  .tuple(messageText, fc.array(fc.tuple(fc.nat(), fc.constantFrom(...'[]{},:"-.e0123 \\')), { maxLength: 1 }))
+  .map(([text, edits]) => {
+    const bytes = Buffer.from(text);
+    for (const [at, sign] of edits) bytes.write(sign, at % bytes.length);
+    return bytes;
+  });
+
+const path = fc.constantFrom(
+  "/v2/models/m/infer",
+  "/v2/models/m/generate",
+  "/v2/models/m/generate_stream",
+  "/v1/models/m:predict",
+);
+
+test("what is learnt of an exchange is what reading all of it would say", () => {
+  const seen = new Set<string>();
+  fc.assert(
+    fc.property(path, body, body, (target, request, response) => {
+      const answer = target.endsWith("_stream")
+        ? Buffer.concat([Buffer.from("data: "), response, Buffer.from("\n\n")])
+        : response;
+      const truth = inFull(target, request, answer);
+      seen.add(truth.split(" ")[0]!);
+      expect(examined(target, request, answer)).toBe(truth);
+    }),
+    { numRuns: 500 },
+  );
+  expect([...seen].sort()).toEqual(["parse", "sequence", "shared_memory", "version"]);
+});
+
+test.each([
+  ["decimals", `[${Array.from({ length: 630 }, (_, index) => `${index}.25`).join()}]`],
+  ["whole numbers", `[${Array.from({ length: 630 }, (_, index) => index - 9).join()}]`],
+])("others stand in for %s, as many", (_, text) => {
+  const survey = surveyJson(text) as number[];
+  expect(survey).toHaveLength(630);
+  expect(survey).not.toEqual(parseJson(text));
+});
+
+test.each(["[1,2,3]", "[1.5,NaN]", "[1e5,0.5]", '[0.5,"a"]', "[]", "[[1],[2]]"])(
+  "%s is read as it is",
+  (text) => {
+    expect(surveyJson(text)).toEqual(parseJson(text));
+  },
+);
