@@ -1,4 +1,4 @@
--- Flow control by candidate, poison requests set apart, a bound on what is queued, and the ledger's own alert.
+-- Flow control by candidate, poison requests set apart, and a bound on what is queued.
 
 -- AlterTable
 ALTER TABLE "candidates" ADD COLUMN     "flow" JSONB NOT NULL DEFAULT '{}';
@@ -26,24 +26,5 @@ CREATE TABLE "breakers" (
     CONSTRAINT "breakers_pkey" PRIMARY KEY ("candidate_id","worker")
 );
 
--- CreateTable
-CREATE TABLE "ledger_alerts" (
-    "id" UUID NOT NULL,
-    "deployment_id" INTEGER NOT NULL,
-    "state" TEXT NOT NULL DEFAULT 'firing',
-    "faults" JSONB NOT NULL,
-    "started_at" TIMESTAMPTZ(3) NOT NULL,
-    "checked_at" TIMESTAMPTZ(3) NOT NULL,
-    "resolved_at" TIMESTAMPTZ(3),
-
-    CONSTRAINT "ledger_alerts_pkey" PRIMARY KEY ("id")
-);
-
--- CreateIndex
-CREATE INDEX "ledger_alerts_deployment_id_state_idx" ON "ledger_alerts"("deployment_id", "state");
-
 -- AddForeignKey
 ALTER TABLE "breakers" ADD CONSTRAINT "breakers_candidate_id_fkey" FOREIGN KEY ("candidate_id") REFERENCES "candidates"("id") ON DELETE CASCADE ON UPDATE CASCADE;
-
--- AddForeignKey
-ALTER TABLE "ledger_alerts" ADD CONSTRAINT "ledger_alerts_deployment_id_fkey" FOREIGN KEY ("deployment_id") REFERENCES "deployments"("id") ON DELETE CASCADE ON UPDATE CASCADE;
