@@ -139,6 +139,7 @@ describe("every kind of difference and of failure, through gateway, queue and Po
         },
       },
       balanced: true,
+      retention: expect.objectContaining({ days: expect.any(Number) }),
     });
   });
 

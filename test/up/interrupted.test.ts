@@ -124,7 +124,22 @@ describe("what would keep a part from starting is told before any starts", () =>
       () => ({ UNDERSTUDY_BLOBS: `file:${join(folder, "file")}` }),
       /blob store .*cannot be/,
     ],
-    ["blobs in S3", () => ({ UNDERSTUDY_BLOBS: "s3://bucket/prefix" }), /UNDERSTUDY_BLOBS must be file:PATH/],
+    [
+      "blobs in no kind of store",
+      () => ({ UNDERSTUDY_BLOBS: "gs://bucket" }),
+      /UNDERSTUDY_BLOBS must be file:PATH or s3:/,
+    ],
+    [
+      "blobs in a bucket that cannot be reached",
+      () => ({
+        UNDERSTUDY_BLOBS: "s3://bucket/prefix",
+        AWS_ENDPOINT_URL: "http://127.0.0.1:1",
+        AWS_REGION: "us-east-1",
+        AWS_ACCESS_KEY_ID: "a",
+        AWS_SECRET_ACCESS_KEY: "b",
+      }),
+      /blob store s3:.*cannot be/,
+    ],
   ])(
     "%s",
     async (_, env, says) => {
