@@ -60,6 +60,7 @@ export const dropReasons = [
   "buffer_full",
   "too_large",
   "client_abort",
+  "early_answer",
   "primary_failed",
   "spool_full",
   "spool_error",

@@ -184,7 +184,9 @@ export class Exchange implements UpstreamHandler {
     if (this.#primary === "failed") {
       this.#sighting?.drop("primary_failed");
     } else if (delivered && this.#primary === "answered") {
-      this.#sighting?.handOver(this.#primaryMs);
+      // What is there of a request that is still being sent could pass for a whole one.
+      if (this.#request.complete) this.#sighting?.handOver(this.#primaryMs);
+      else this.#sighting?.drop("early_answer");
     } else {
       this.#sighting?.drop("client_abort");
       this.#call?.abort();

@@ -8,7 +8,7 @@ let world: GatewayWorld;
 const held: ServerResponse[] = [];
 beforeAll(async () => {
   world = await openGatewayWorld({
-    deployments: { piped: {}, cut: {} },
+    deployments: { piped: {}, early: {}, cut: {} },
     primary(request, response) {
       request.resume();
       held.push(response);
@@ -48,6 +48,25 @@ test("requests that were sent ahead have their turn; those of a client that left
   stayer.socket.destroy();
   expect(stayer.received().match(/answer \d/g)).toEqual(["answer 1", "answer 2", "answer 3"]);
   expect(await world.settled("piped", 4)).toMatchObject({ dropped: { client_abort: 1 }, balanced: true });
+});
+
+test("half a request, answered before the rest was sent, is no capture", async () => {
+  const before = held.length;
+  const head = "POST /v2/models/early/infer HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
+  const client = await openRaw(world.gateway.port, `${head}2\r\n{}\r\n`);
+  await eventually(
+    async () => held.length - before,
+    (count) => count === 1,
+    { everyMs: 5 },
+  );
+  held[before]!.writeHead(400).end("too early");
+  await eventually(
+    async () => client.received(),
+    (text) => text.includes("too early"),
+    { everyMs: 5 },
+  );
+  expect(await world.settled("early", 1)).toMatchObject({ captured: 0, dropped: { early_answer: 1 } });
+  client.socket.destroy();
 });
 
 test("what the end cuts off is counted before the epoch is closed", async () => {
