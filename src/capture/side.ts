@@ -132,7 +132,11 @@ export function startCaptureSide(deps: {
     spool,
     account,
     nextCut: () => live.cut + 1,
-    onCut: live.takeCut,
+    onCut: (cut) => {
+      live.takeCut(cut);
+      // At once: under steady traffic the ring never happens to be empty just behind a cut, and nothing would be shipped.
+      keep(live, spool.roll(live.cut, clock()));
+    },
     hasRoom: (bytes) => closedBytes + spool.bytes + bytes <= spoolBytesMax,
     onSpoolError: onDiskError,
     redactorOf: deps.redactorOf,
