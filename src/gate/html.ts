@@ -1,4 +1,4 @@
-import { escaped } from "./markup.js";
+import { escaped, htmlPage } from "../markup.js";
 import { countText, floatText, momentText, msText, percentText } from "./numbers.js";
 import { diffRatePlot, errorPlot, latencyPlot } from "./plots.js";
 import type { GateReport } from "./report.js";
@@ -46,17 +46,7 @@ interface Cell {
 export function gateHtml(report: GateReport): string {
   const { deployment, candidate, verdict, run, set, criteria, requirements, notes, digests } = report;
   const title = `${verdict}: ${deployment} / ${candidate}`;
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>${escaped(title)}</title>
-<style>${style}</style>
-</head>
-<body>
-<h1><span class="verdict ${verdict}">${verdict}</span> <bdi>${escaped(deployment)}</bdi> / <bdi>${escaped(candidate)}</bdi></h1>
+  const body = `<h1><span class="verdict ${verdict}">${verdict}</span> <bdi>${escaped(deployment)}</bdi> / <bdi>${escaped(candidate)}</bdi></h1>
 <p>${escaped(report.summary)}</p>
 <p class="quiet">Run ${run.id} (${run.kind}), model <bdi>${escaped(report.model.name)}</bdi>, policy version ${report.policyVersion} · captured ${momentText(set.firstAt ?? set.from)} to ${momentText(set.watermark)} · α ${percentText(report.criteriaGiven.alpha)} over all limits · by <bdi>${escaped(report.author)}</bdi></p>
 <h2>Limits</h2>
@@ -118,9 +108,8 @@ ${table(
     { text: digest ?? "–", className: "text" },
   ]),
 )}
-</body>
-</html>
 `;
+  return htmlPage({ title, style, body });
 }
 
 function account({ counts, coverage, set }: GateReport): string {

@@ -1,4 +1,4 @@
-import { escaped } from "./markup.js";
+import { escaped } from "../markup.js";
 import { type Float, floatText, momentText, msText, percentText } from "./numbers.js";
 import type { GateReport } from "./report.js";
 

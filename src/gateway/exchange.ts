@@ -23,6 +23,7 @@ const textBytesMax = 16 * 1024;
 export class Exchange implements UpstreamHandler {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
+  readonly #replica: Primary;
   readonly #sighting: Sighting | null;
   readonly #stats: RouteStats;
   readonly #receivedMs = performance.now();
@@ -40,33 +41,36 @@ export class Exchange implements UpstreamHandler {
   constructor(
     request: IncomingMessage,
     response: ServerResponse,
+    replica: Primary,
     stats: RouteStats,
     sighting: Sighting | null,
   ) {
     this.#request = request;
     this.#response = response;
+    this.#replica = replica;
     this.#stats = stats;
     this.#sighting = sighting;
   }
 
   /** @param target path and query for the primary, without its prefix */
-  start(primary: Primary, target: string): void {
+  start(target: string): void {
     const request = this.#request;
+    this.#replica.inFlight += 1;
     this.#response.once("close", () => this.#onClose());
     const passed = passRequestHeaders(request.rawHeaders);
     this.#sighting?.request(passed.recorded, passed.contentLength);
     const { contentLength } = passed;
     if (contentLength !== null && contentLength > 0) {
-      if (contentLength <= wholeBodyBytesMax) this.#receiveWhole(primary, target, passed, contentLength);
-      else this.#dispatch(primary, target, passed, "stream");
+      if (contentLength <= wholeBodyBytesMax) this.#receiveWhole(target, passed, contentLength);
+      else this.#dispatch(target, passed, "stream");
     } else if (request.headers["transfer-encoding"] !== undefined) {
-      this.#dispatch(primary, target, passed, "chunked");
+      this.#dispatch(target, passed, "chunked");
     } else {
-      this.#dispatch(primary, target, passed, "none");
+      this.#dispatch(target, passed, "none");
     }
   }
 
-  #receiveWhole(primary: Primary, target: string, passed: PassedHeaders, contentLength: number): void {
+  #receiveWhole(target: string, passed: PassedHeaders, contentLength: number): void {
     let whole: Buffer | null = null;
     let received = 0;
     this.#request.on("data", (chunk: Buffer) => {
@@ -79,20 +83,16 @@ export class Exchange implements UpstreamHandler {
         whole.set(chunk, received);
       }
       received += chunk.length;
-      if (received === contentLength) this.#dispatch(primary, target, passed, whole);
+      if (received === contentLength) this.#dispatch(target, passed, whole);
     });
   }
 
-  #dispatch(
-    primary: Primary,
-    target: string,
-    { headers }: PassedHeaders,
-    body: UpstreamRequest["body"],
-  ): void {
+  #dispatch(target: string, { headers }: PassedHeaders, body: UpstreamRequest["body"]): void {
     if (this.#response.destroyed) return;
     this.#streams = body === "stream" || body === "chunked";
     const method = this.#request.method!;
-    this.#call = primary.pool.dispatch({ method, target: primary.prefix + target, headers, body }, this);
+    const { pool, prefix } = this.#replica;
+    this.#call = pool.dispatch({ method, target: prefix + target, headers, body }, this);
   }
 
   onSent(): void {
@@ -173,6 +173,7 @@ export class Exchange implements UpstreamHandler {
 
   /** All is over: the answer has gone out, or the client is gone. */
   #onClose(): void {
+    this.#replica.inFlight -= 1;
     const response = this.#response;
     const stats = this.#stats;
     const delivered = response.writableFinished;

@@ -61,15 +61,11 @@ export function createGatewayServer(deps: {
       answerError(response, 404, noPrimary(model));
       return;
     }
-    primary.inFlight += 1;
-    response.once("close", () => {
-      primary.inFlight -= 1;
-    });
     const sighting =
       route && call !== null
         ? sight(route, { method, path: target, rawHeaders: request.rawHeaders }, budget, random)
         : null;
-    new Exchange(request, response, route?.stats ?? otherStats, sighting).start(primary, target);
+    new Exchange(request, response, primary, route?.stats ?? otherStats, sighting).start(target);
   }
 
   const server = createServer(

@@ -1,3 +1,4 @@
+import { escaped, htmlPage } from "../markup.js";
 import type { Report, ReportedOutput } from "./report.js";
 import {
   firstOutputs,
@@ -32,25 +33,14 @@ export function reportHtml(report: Report): string {
   const worst = shown.filter(({ result, worst }) => result === "mismatch" && worst.length > 0);
   const notes = shown.flatMap((output) => outputNotes(output, report.rule));
   const title = headline(report);
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>${escaped(title)}</title>
-<style>${style}</style>
-</head>
-<body>
-<h1 class="${report.result}">${escaped(title)}</h1>
+  const body = `<h1 class="${report.result}">${escaped(title)}</h1>
 <p>${escaped(ruleText(report))}</p>
 ${htmlTable(outputHeadings, shown.map(outputRow))}
 ${more > 0 ? `<p>… and ${more} more</p>\n` : ""}${list("Notes", notes)}${list("Parameters of the response", parameterNotes(report))}${worst
   .slice(0, worstOutputsMax)
   .map(worstSection)
-  .join("")}</body>
-</html>
-`;
+  .join("")}`;
+  return htmlPage({ title, style, body });
 }
 
 interface Row {
@@ -81,16 +71,4 @@ function htmlTable(headings: readonly string[], rows: readonly Row[]): string {
     return `<tr class="${className}">${columns}</tr>`;
   });
   return `<div class="scroll"><table>\n<thead><tr>${head}</tr></thead>\n<tbody>\n${body.join("\n")}\n</tbody>\n</table></div>`;
-}
-
-const entities: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-  "'": "&#39;",
-};
-
-function escaped(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => entities[character]!);
 }

@@ -1,12 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { open, readFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client, escapeIdentifier } from "pg";
 import { messageOf, UnderstudyError } from "../errors.js";
 import type { Logger } from "../log.js";
+import { freePort } from "../process/free-port.js";
 import { processIdentity } from "../process/identity.js";
 import { makeDataFolder } from "../process/make-folder.js";
 import { commandOf, findPostgres, type PostgresBinaries, postgresEnvironment } from "./postgres-binaries.js";
@@ -53,7 +53,7 @@ export async function startEmbeddedPostgres(options: {
 
   for (let starts = 1; ; starts++) {
     ending?.throwIfAborted();
-    const port = await freePort();
+    const port = await freePort("127.0.0.1");
     const urlOf = (name: string) => `postgresql://${embeddedUser}:${password}@127.0.0.1:${port}/${name}`;
     const logFile = join(folder, "postgres.log");
     const server = await spawnServer(binaries, data, port, logFile);
@@ -199,16 +199,4 @@ function keep(first: ChildProcess, again: Again, log: Logger): () => Promise<voi
     process.removeListener("exit", lastResort);
     if (server.exitCode === null && server.signalCode === null) await stopServer(server.pid!);
   };
-}
-
-/** A port nobody listens on at this moment. */
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve, reject) => {
-    probe.once("error", reject);
-    probe.listen(0, "127.0.0.1", resolve);
-  });
-  const address = probe.address();
-  await new Promise((resolve) => probe.close(resolve));
-  return typeof address === "object" && address !== null ? address.port : 0;
 }
