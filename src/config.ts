@@ -35,11 +35,13 @@ const schema = z.object({
   UNDERSTUDY_GATEWAY_REQUEST_MS: count(10, 86_400_000).default(300_000),
   UNDERSTUDY_GATEWAY_HEAD_BYTES_MAX: count(1024, 16 * 1024 ** 2).default(64 * 1024),
   UNDERSTUDY_GATEWAY_CONNECTIONS_MAX: count(1, 1_000_000).default(10_000),
+  UNDERSTUDY_GATEWAY_CLIENT_SILENCE_MS: count(10, 86_400_000).default(300_000),
   UNDERSTUDY_GATEWAY_PRIMARY_CONNECT_MS: count(10, 600_000).default(5_000),
   UNDERSTUDY_GATEWAY_PRIMARY_ANSWER_MS: count(10, 86_400_000).default(300_000),
   UNDERSTUDY_GATEWAY_PRIMARY_SILENCE_MS: count(10, 86_400_000).default(300_000),
   UNDERSTUDY_GATEWAY_PRIMARY_KEEPALIVE_MS: count(1, 3_600_000).default(4_000),
   UNDERSTUDY_GATEWAY_PRIMARY_CONNECTIONS: count(0, 1_000_000).default(0),
+  UNDERSTUDY_GATEWAY_PRIMARY_WAITING_MAX: count(0, 1_000_000).default(1_000),
   UNDERSTUDY_GATEWAY_PRIMARY_AVOID_MS: count(0, 3_600_000).default(5_000),
   UNDERSTUDY_CA_FILE: z.string().min(1).optional(),
   UNDERSTUDY_CONTROL_PORT: port.default(8080),
@@ -88,6 +90,8 @@ export interface GatewaySettings {
   /** Largest head of a request or an answer. */
   headBytesMax: number;
   connectionsMax: number;
+  /** How long a client may take nothing of the answer that it is sent. */
+  clientSilenceMs: number;
   primaryConnectMs: number;
   /** From a request's end to the head of its answer. */
   primaryAnswerMs: number;
@@ -97,6 +101,8 @@ export interface GatewaySettings {
   primaryKeepAliveMs: number;
   /** To one primary; 0: as many as there are requests. */
   primaryConnections: number;
+  /** Requests that wait for one of those connections at most, for each primary. */
+  primaryWaitingMax: number;
   /** How long a replica that refused a connection is left out. */
   primaryAvoidMs: number;
 }
@@ -186,11 +192,13 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
       requestMs: env.UNDERSTUDY_GATEWAY_REQUEST_MS,
       headBytesMax: env.UNDERSTUDY_GATEWAY_HEAD_BYTES_MAX,
       connectionsMax: env.UNDERSTUDY_GATEWAY_CONNECTIONS_MAX,
+      clientSilenceMs: env.UNDERSTUDY_GATEWAY_CLIENT_SILENCE_MS,
       primaryConnectMs: env.UNDERSTUDY_GATEWAY_PRIMARY_CONNECT_MS,
       primaryAnswerMs: env.UNDERSTUDY_GATEWAY_PRIMARY_ANSWER_MS,
       primarySilenceMs: env.UNDERSTUDY_GATEWAY_PRIMARY_SILENCE_MS,
       primaryKeepAliveMs: env.UNDERSTUDY_GATEWAY_PRIMARY_KEEPALIVE_MS,
       primaryConnections: env.UNDERSTUDY_GATEWAY_PRIMARY_CONNECTIONS,
+      primaryWaitingMax: env.UNDERSTUDY_GATEWAY_PRIMARY_WAITING_MAX,
       primaryAvoidMs: env.UNDERSTUDY_GATEWAY_PRIMARY_AVOID_MS,
     },
     caFile: env.UNDERSTUDY_CA_FILE === undefined ? undefined : resolve(env.UNDERSTUDY_CA_FILE),

@@ -20,7 +20,7 @@ export interface Capture {
   receivedAtMs: number;
   transport: Transport;
   method: string;
-  /** Path and query as received. */
+  /** As received, without its query, which nobody asked to be kept. */
   path: string;
   requestHeaders: Readonly<Record<string, string>>;
   requestBody: Uint8Array;

@@ -184,7 +184,11 @@ export function createTally(deps: {
 
     handOver(minute, seen) {
       if (!writeExchange(ring, seen)) {
-        tally.dropped(minute, "buffer_full");
+        if (seen.sample === "left_out") {
+          // Only a sequence could have wanted it: no loss of the sample, but a gap in what is seen.
+          deployments.get(minute.deploymentId)!.gaps += 1;
+          tally.sampledOut(minute);
+        } else tally.dropped(minute, "buffer_full");
         return;
       }
       end(minute);

@@ -1,6 +1,11 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { messageOf } from "../errors.js";
-import { type PassedHeaders, passRequestHeaders, passResponseHeaders } from "./headers.js";
+import {
+  type PassedHeaders,
+  passRequestHeaders,
+  passRequestTrailers,
+  passResponseHeaders,
+} from "./headers.js";
 import { countDuration } from "./histogram.js";
 import { wholeBodyBytesMax } from "./limits.js";
 import type { Primary } from "./primaries.js";
@@ -9,7 +14,7 @@ import type { ResponseHead } from "./response-head.js";
 import type { Sighting } from "./sighting.js";
 import type { RouteStats } from "./stats.js";
 import { type UpstreamHandler, type UpstreamRequest, UpstreamTimeout } from "./upstream-connection.js";
-import type { UpstreamCall } from "./upstream-pool.js";
+import { UpstreamBusy, type UpstreamCall } from "./upstream-pool.js";
 
 /** An answer up to this size goes out as text together with its head, which Node writes in one piece. */
 const textBytesMax = 16 * 1024;
@@ -26,6 +31,7 @@ export class Exchange implements UpstreamHandler {
   readonly #replica: Primary;
   readonly #sighting: Sighting | null;
   readonly #stats: RouteStats;
+  readonly #silenceMs: number;
   readonly #receivedMs = performance.now();
   #call: UpstreamCall | null = null;
   #streams = false;
@@ -37,19 +43,23 @@ export class Exchange implements UpstreamHandler {
   #only: Buffer | null = null;
   /** Whether the client has yet to take what it was sent. */
   #full = false;
+  #watched = false;
 
+  /** @param silenceMs how long the client may take nothing of its answer */
   constructor(
     request: IncomingMessage,
     response: ServerResponse,
     replica: Primary,
     stats: RouteStats,
     sighting: Sighting | null,
+    silenceMs: number,
   ) {
     this.#request = request;
     this.#response = response;
     this.#replica = replica;
     this.#stats = stats;
     this.#sighting = sighting;
+    this.#silenceMs = silenceMs;
   }
 
   /** @param target path and query for the primary, without its prefix */
@@ -60,14 +70,23 @@ export class Exchange implements UpstreamHandler {
     const passed = passRequestHeaders(request.rawHeaders);
     this.#sighting?.request(passed.recorded, passed.contentLength);
     const { contentLength } = passed;
+    const codings = contentLength === null ? request.headers["transfer-encoding"] : undefined;
     if (contentLength !== null && contentLength > 0) {
       if (contentLength <= wholeBodyBytesMax) this.#receiveWhole(target, passed, contentLength);
       else this.#dispatch(target, passed, "stream");
-    } else if (request.headers["transfer-encoding"] !== undefined) {
-      this.#dispatch(target, passed, "chunked");
+    } else if (codings !== undefined) {
+      if (/^\s*chunked\s*$/i.test(codings)) this.#dispatch(target, passed, "chunked");
+      else this.#refuseCodings(codings);
     } else {
       this.#dispatch(target, passed, "none");
     }
+  }
+
+  /** A transfer coding is undone by whoever receives it, or nobody can read the body: its label ends at this hop. */
+  #refuseCodings(codings: string): void {
+    this.#sighting?.drop("early_answer");
+    const hint = "only 'chunked' is; use Content-Encoding for compression";
+    answerError(this.#response, 501, `the Transfer-Encoding '${codings}' is not supported; ${hint}`);
   }
 
   #receiveWhole(target: string, passed: PassedHeaders, contentLength: number): void {
@@ -104,7 +123,7 @@ export class Exchange implements UpstreamHandler {
       this.#sighting?.requestChunk(chunk);
       if (!this.#call!.write(chunk)) request.pause();
     });
-    request.once("end", () => this.#call!.end());
+    request.once("end", () => this.#call!.end(passRequestTrailers(request.rawTrailers)));
   }
 
   onDrain(): void {
@@ -138,7 +157,19 @@ export class Exchange implements UpstreamHandler {
     // One read may hold thousands of parts: they wait for the same drain.
     if (!this.#full) response.once("drain", () => this.#onRoom());
     this.#full = true;
+    this.#watchClient();
     return false;
+  }
+
+  /** From the first answer that does not go out at once: whoever takes nothing of it is cut off. */
+  #watchClient(): void {
+    if (this.#watched) return;
+    this.#watched = true;
+    const response = this.#response;
+    // Node starts the time again at whatever the connection takes or brings.
+    response.setTimeout(this.#silenceMs, () => {
+      if (response.socket !== null && response.socket.writableLength > 0) response.destroy();
+    });
   }
 
   #onRoom(): void {
@@ -155,6 +186,7 @@ export class Exchange implements UpstreamHandler {
     if (rawTrailers.length > 0) response.addTrailers(pairs(rawTrailers));
     if (this.#only === null) response.end();
     else response.end(this.#only.toString("latin1"), "latin1");
+    if (response.socket !== null && response.socket.writableLength > 0) this.#watchClient();
   }
 
   onError(error: Error): void {
@@ -167,7 +199,8 @@ export class Exchange implements UpstreamHandler {
       response.destroy();
       return;
     }
-    const status = error instanceof UpstreamTimeout ? 504 : 502;
+    const status = statusOf(error);
+    if (status === 503) this.#stats.busy += 1;
     answerError(response, status, `the primary did not answer: ${messageOf(error)}`);
   }
 
@@ -193,6 +226,11 @@ export class Exchange implements UpstreamHandler {
       this.#call?.abort();
     }
   }
+}
+
+function statusOf(error: Error): 502 | 503 | 504 {
+  if (error instanceof UpstreamBusy) return 503;
+  return error instanceof UpstreamTimeout ? 504 : 502;
 }
 
 function pairs(flat: readonly string[]): [string, string][] {

@@ -57,6 +57,12 @@ export function passResponseHeaders(raw: readonly string[]): PassedHeaders {
   return pass(raw, responseRoles);
 }
 
+/** Trailers to be passed on: none that could change how the message is framed. */
+export function passRequestTrailers(raw: readonly string[]): readonly string[] {
+  if (raw.length === 0) return raw;
+  return without(passRequestHeaders(raw).headers, new Set(["content-length"]));
+}
+
 function pass(raw: readonly string[], roles: ReadonlyMap<string, Role>): PassedHeaders {
   const headers: string[] = [];
   const recorded: string[] = [];

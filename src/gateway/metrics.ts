@@ -89,6 +89,17 @@ export function createGatewayMetrics(deps: {
     },
   });
 
+  const busy = new Counter({
+    name: "understudy_gateway_busy_total",
+    help: "Requests answered 503, since too many waited for a connection to the primary, by deployment (empty: none).",
+    labelNames: ["deployment"],
+    registers,
+    collect() {
+      busy.reset();
+      for (const { deployment, busy: count } of stats()) busy.inc({ deployment }, count);
+    },
+  });
+
   const outcomes = new Counter({
     name: "understudy_capture_outcomes_total",
     help: "Requests on the capture side, by what became of them: spooled, not_eligible, dropped.",

@@ -52,6 +52,7 @@ export function createPrimaries(deps: {
     const pool = createUpstreamPool(origin, {
       // 0: as many as clients have requests, so that the primary sees the concurrency that it would see without us.
       connectionsMax: primaryConnections === 0 ? null : primaryConnections,
+      waitingMax: limits.primaryWaitingMax,
       idleMs: limits.primaryKeepAliveMs,
       headBytesMax: limits.headBytesMax,
       headersMs: limits.primaryAnswerMs,

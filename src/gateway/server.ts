@@ -65,7 +65,8 @@ export function createGatewayServer(deps: {
       route && call !== null
         ? sight(route, { method, path: target, rawHeaders: request.rawHeaders }, budget, random)
         : null;
-    new Exchange(request, response, primary, route?.stats ?? otherStats, sighting).start(target);
+    const stats = route?.stats ?? otherStats;
+    new Exchange(request, response, primary, stats, sighting, limits.clientSilenceMs).start(target);
   }
 
   const server = createServer(

@@ -205,7 +205,7 @@ function openSighting(known: {
         rule,
         gaps: known.sequencesOf?.gaps ?? null,
         method,
-        path,
+        path: withoutQuery(path),
         requestHeaders,
         responseHeaders,
         requestChunks,
@@ -216,6 +216,12 @@ function openSighting(known: {
       end();
     },
   };
+}
+
+/** No protocol that is captured has one, so what clients put there is theirs: tokens, as often as not. */
+function withoutQuery(target: string): string {
+  const at = target.indexOf("?");
+  return at < 0 ? target : target.slice(0, at);
 }
 
 /** Names in lower case, and values, in turn. */

@@ -10,6 +10,8 @@ export interface RouteStats {
   readonly codes: Float64Array;
   /** Bytes of bodies: of requests, of answers. */
   readonly passed: Float64Array;
+  /** Requests that were answered 503, since too many waited for the primary. */
+  busy: number;
   /** From the head of the request to the end of the answer. */
   readonly gateway: Durations;
   /** What the primary took of it. */
@@ -21,6 +23,7 @@ export function createRouteStats(deployment: string): RouteStats {
     deployment,
     codes: new Float64Array(codeLabels.length),
     passed: new Float64Array(2),
+    busy: 0,
     gateway: createDurations(),
     primary: createDurations(),
   };

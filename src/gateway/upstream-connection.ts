@@ -121,10 +121,14 @@ export class UpstreamConnection implements ResponseEvents {
   }
 
   /** The streamed body is complete. */
-  endUpload(handler: UpstreamHandler): void {
+  endUpload(handler: UpstreamHandler, rawTrailers: readonly string[]): void {
     if (handler !== this.#handler) return;
     this.#uploaded = true;
-    if (this.#request!.body === "chunked") this.#socket.write("0\r\n\r\n", "latin1");
+    if (this.#request!.body !== "chunked") return;
+    let end = "0\r\n";
+    for (let index = 0; index + 1 < rawTrailers.length; index += 2)
+      end += `${rawTrailers[index]}: ${rawTrailers[index + 1]}\r\n`;
+    this.#socket.write(`${end}\r\n`, "latin1");
   }
 
   resume(handler: UpstreamHandler): void {

@@ -10,11 +10,15 @@ import {
 /** What one read takes at most. */
 const readBytes = 64 * 1024;
 
+/** Too many requests wait for a connection already. */
+export class UpstreamBusy extends Error {}
+
 /** A request on its way. Nothing of it does anything once it has ended. */
 export interface UpstreamCall {
   /** Part of a streamed body, after `onSent`. False: the next one should wait for `onDrain`. */
   write(part: Buffer): boolean;
-  end(): void;
+  /** @param rawTrailers of a chunked body; names and values in turn */
+  end(rawTrailers: readonly string[]): void;
   /** After `onBody` returned false. */
   resume(): void;
   /** Gives it up; the handler is told nothing more. */
@@ -33,6 +37,8 @@ export interface UpstreamPool {
 export interface UpstreamPoolOptions extends ConnectionLimits {
   /** Connections at most; further requests wait for one. null: as many as there are requests. */
   connectionsMax: number | null;
+  /** Requests that wait at most; any further one fails at once with {@link UpstreamBusy}. */
+  waitingMax: number;
   /** How long an idle connection is kept; less when the primary says so. */
   idleMs: number;
   /** Certificates of the authorities that are trusted, in PEM; absent: Node's own. */
@@ -46,7 +52,7 @@ const hintSpareMs = 1_000;
 
 /** @param origin `http(s)://host[:port]` */
 export function createUpstreamPool(origin: string, options: UpstreamPoolOptions): UpstreamPool {
-  const { connectionsMax, idleMs, ca, onConnectFailure = () => {} } = options;
+  const { connectionsMax, waitingMax, idleMs, ca, onConnectFailure = () => {} } = options;
   const { protocol, hostname, port, host } = new URL(origin);
   const secure = protocol === "https:";
   const address = {
@@ -148,16 +154,16 @@ export function createUpstreamPool(origin: string, options: UpstreamPoolOptions)
       connection.take(this.#request, this.#handler);
     }
 
-    refuse(): void {
-      this.#handler.onError(new Error("the gateway is closing"));
+    refuse(error: Error): void {
+      this.#handler.onError(error);
     }
 
     write(part: Buffer): boolean {
       return this.#connection?.write(this.#handler, part) ?? true;
     }
 
-    end(): void {
-      this.#connection?.endUpload(this.#handler);
+    end(rawTrailers: readonly string[]): void {
+      this.#connection?.endUpload(this.#handler, rawTrailers);
     }
 
     resume(): void {
@@ -175,8 +181,9 @@ export function createUpstreamPool(origin: string, options: UpstreamPoolOptions)
     dispatch(request, handler) {
       const ticket = new Ticket(request, handler);
       const connection = freeConnection();
-      if (connection === null) waiting.push(ticket);
-      else ticket.sendOn(connection);
+      if (connection !== null) ticket.sendOn(connection);
+      else if (waiting.length < waitingMax) waiting.push(ticket);
+      else ticket.refuse(new UpstreamBusy(`${waitingMax} requests wait for a connection to it already`));
       return ticket;
     },
 
@@ -187,7 +194,7 @@ export function createUpstreamPool(origin: string, options: UpstreamPoolOptions)
 
     destroy() {
       closing = true;
-      for (const ticket of waiting.splice(0)) ticket.refuse();
+      for (const ticket of waiting.splice(0)) ticket.refuse(new Error("the gateway is closing"));
       for (const connection of [...open]) connection.destroy();
     },
   };

@@ -115,7 +115,7 @@ test("a capture holds the exchange to the byte, its tags, the version that answe
   const beforeMs = Date.now();
   const answer = await send(gateway.port, {
     method: "POST",
-    path: "/v2/models/plain/versions/3/infer?trace=1",
+    path: "/v2/models/plain/versions/3/infer?trace=1&token=hunter2-query",
     body,
     headers: {
       "Content-Type": "application/json",
@@ -133,7 +133,7 @@ test("a capture holds the exchange to the byte, its tags, the version that answe
     deploymentId: ids.get("plain"),
     transport: "http",
     method: "POST",
-    path: "/v2/models/plain/versions/3/infer?trace=1",
+    path: "/v2/models/plain/versions/3/infer",
     requestHeaders: { "content-type": "application/json" },
     status: 200,
     responseHeaders: { "content-type": "application/json" },

@@ -73,6 +73,10 @@ beforeAll(async () => {
         response.addTrailers([["X-Sum", "4"]]);
         response.end();
         break;
+      case "/v2/told-trailers":
+        response.writeHead(200, { "Content-Type": "application/json" });
+        response.end(JSON.stringify([body.toString(), request.rawTrailers]));
+        break;
       case "/v2/zipped":
         response.writeHead(200, { "Content-Encoding": "gzip", "Content-Type": "application/json" });
         response.end(gzipSync('{"a":1}'));
@@ -171,6 +175,38 @@ test("request headers keep their order and case; those of one hop stay behind", 
   ]);
   expect(pairs).toContain(`host: 127.0.0.1:${upstream.port}`);
 });
+
+test("trailers of a request are passed on, but for those that are not the primary's business", async () => {
+  const head =
+    "POST /v2/told-trailers HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n";
+  const trailers = "X-Sum: 4\r\nx-Other: caf\u00e9\r\nKeep-Alive: timeout=9\r\n";
+  const raw = await openRaw(gateway.port, Buffer.from(`${head}4\r\nbody\r\n0\r\n${trailers}\r\n`, "latin1"));
+  const said = JSON.stringify(["body", ["X-Sum", "4", "x-Other", "caf\u00e9"]]);
+  await eventually(
+    async () => Buffer.from(raw.received(), "latin1").toString("utf8"),
+    (text) => text.includes(said),
+    { withinMs: 5_000, everyMs: 10 },
+  );
+  raw.socket.destroy();
+});
+
+test.each(["gzip, chunked", "gzip,chunked"])(
+  "a request whose coding is %s is refused: its label would end at this hop",
+  async (coding) => {
+    const before = upstream.seen.length;
+    const head = `POST /v2/x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: ${coding}\r\n\r\n`;
+    const raw = await openRaw(gateway.port, `${head}3\r\nabc\r\n0\r\n\r\n`);
+    const text = await eventually(
+      async () => raw.received(),
+      (all) => all.includes("}"),
+      { withinMs: 5_000, everyMs: 10 },
+    );
+    expect(text).toMatch(/^HTTP\/1\.1 501/);
+    expect(text).toContain("use Content-Encoding");
+    expect(upstream.seen.length).toBe(before);
+    raw.socket.destroy();
+  },
+);
 
 test("Expect: 100-continue is answered, and the body passed on", async () => {
   const raw = await openRaw(
@@ -309,6 +345,86 @@ test("a small upload that is cut off never reaches the primary", async () => {
   raw.socket.destroy();
   await send(gateway.port, { path: "/v2/after" });
   expect(started.has("/v2/hang/cut")).toBe(false);
+});
+
+test.each([
+  ["an answer in many pieces", 80 * 100_000],
+  ["an answer in one piece", 12_000],
+])(
+  "a client that takes nothing of %s is cut off, and the primary's connection with it",
+  async (_, bytes) => {
+    let closed = 0;
+    let answered = 0;
+    const source = await startUpstream((_request, response) => {
+      answered += 1;
+      response.once("close", () => {
+        closed += 1;
+      });
+      response.end(Buffer.alloc(bytes));
+    });
+    const settings = { UNDERSTUDY_DEFAULT_PRIMARY: source.url, UNDERSTUDY_GATEWAY_CLIENT_SILENCE_MS: "200" };
+    const strict = await startTestGateway(settings);
+    // Small answers fill the connection together: each waits until the one before has gone out.
+    const asked = 2_000;
+    const raw = await openRaw(strict.port, "GET /v2/x HTTP/1.1\r\nHost: h\r\n\r\n".repeat(asked));
+    raw.socket.pause();
+    const aborted = async () => {
+      const metrics = await (await fetch(strict.metrics)).text();
+      return Number(/requests_total\{deployment="",code="aborted"\} (\d+)/.exec(metrics)?.[1] ?? 0);
+    };
+    await eventually(aborted, (count) => count === 1, { withinMs: 20_000, everyMs: 50 });
+    expect(answered).toBeLessThan(asked);
+    await eventually(
+      async () => closed,
+      (count) => count === answered,
+      { withinMs: 5_000, everyMs: 20 },
+    );
+    raw.socket.destroy();
+    await strict.remove();
+    await source.close();
+  },
+  40_000,
+);
+
+test("a client that takes its answer slowly is not cut off", async () => {
+  const source = await startUpstream((_, response) => void response.end(Buffer.alloc(8_000_000, "a")));
+  const settings = { UNDERSTUDY_DEFAULT_PRIMARY: source.url, UNDERSTUDY_GATEWAY_CLIENT_SILENCE_MS: "500" };
+  const strict = await startTestGateway(settings);
+  const raw = await openRaw(strict.port, "GET /v2/x HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+  // Pauses that are shorter than the limit, and longer than it altogether.
+  const pauses = setInterval(() => {
+    raw.socket.pause();
+    setTimeout(() => raw.socket.resume(), 60);
+  }, 75);
+  await raw.closed;
+  clearInterval(pauses);
+  expect(raw.received().length).toBeGreaterThan(8_000_000);
+  await strict.remove();
+  await source.close();
+}, 40_000);
+
+test("too many requests that wait for the primary are answered 503, and counted", async () => {
+  const held: (() => void)[] = [];
+  const source = await startUpstream((_, response) => void held.push(() => response.end("ok")));
+  const narrow = await startTestGateway({
+    UNDERSTUDY_DEFAULT_PRIMARY: source.url,
+    UNDERSTUDY_GATEWAY_PRIMARY_CONNECTIONS: "1",
+    UNDERSTUDY_GATEWAY_PRIMARY_WAITING_MAX: "1",
+  });
+  const answers = Array.from({ length: 4 }, () => send(narrow.port, { path: "/v2/x" }));
+  const refused = await Promise.race(answers);
+  expect(refused.status).toBe(503);
+  expect(JSON.parse(refused.body.toString())).toEqual({
+    error: "the primary did not answer: 1 requests wait for a connection to it already",
+  });
+  const release = setInterval(() => held.shift()?.(), 10);
+  const statuses = (await Promise.all(answers)).map(({ status }) => status);
+  clearInterval(release);
+  expect(statuses.sort()).toEqual([200, 200, 503, 503]);
+  const metrics = await (await fetch(narrow.metrics)).text();
+  expect(metrics).toContain('understudy_gateway_busy_total{deployment=""} 2');
+  await narrow.remove();
+  await source.close();
 });
 
 describe("when the primary fails", () => {

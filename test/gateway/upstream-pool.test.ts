@@ -5,7 +5,7 @@ import {
   type UpstreamRequest,
   UpstreamTimeout,
 } from "../../src/gateway/upstream-connection.js";
-import { createUpstreamPool, type UpstreamPool } from "../../src/gateway/upstream-pool.js";
+import { createUpstreamPool, UpstreamBusy, type UpstreamPool } from "../../src/gateway/upstream-pool.js";
 import { eventually } from "../support/product.js";
 import { ask } from "./ask.js";
 
@@ -46,6 +46,7 @@ function poolFor(
   origin: string,
   options: {
     connectionsMax?: number;
+    waitingMax?: number;
     idleMs?: number;
     headersMs?: number;
     bodyMs?: number;
@@ -54,6 +55,7 @@ function poolFor(
 ): UpstreamPool {
   const pool = createUpstreamPool(origin, {
     connectionsMax: null,
+    waitingMax: 100,
     idleMs: 60_000,
     headBytesMax: 1_000,
     headersMs: 60_000,
@@ -89,6 +91,26 @@ test("no more connections than allowed: the rest wait their turn; who gives up l
   expect(await Promise.all(asked.map(({ ended }) => ended))).toEqual(Array(6).fill("a"));
   expect(primary.sockets.length).toBe(2);
   expect(answering).toBe(6);
+});
+
+test("of those that wait no more than allowed: any further one fails at once, and there is room again after", async () => {
+  const held: Socket[] = [];
+  const primary = await startPrimary((socket) => held.push(socket));
+  const pool = poolFor(primary.origin, { connectionsMax: 1, waitingMax: 2 });
+  const [first, gone, waits] = [ask(pool), ask(pool), ask(pool)];
+  expect(await ask(pool).ended).toBeInstanceOf(UpstreamBusy);
+  gone.abort();
+  const last = ask(pool);
+  for (const [turn, { ended }] of [first, waits, last].entries()) {
+    await eventually(
+      async () => held.length,
+      (count) => count === turn + 1,
+      { everyMs: 5 },
+    );
+    held[turn]!.write(`${one}${turn}`);
+    expect(await ended).toBe(String(turn));
+  }
+  expect(primary.sockets.length).toBe(1);
 });
 
 test.each([
@@ -228,7 +250,7 @@ test("an upload that waits for its client is not the primary's silence", async (
   // Several looks long; a late look can only make it longer.
   await new Promise((resolve) => setTimeout(resolve, 150));
   expect(failed).toBeNull();
-  call.end();
+  call.end([]);
   await eventually(
     async () => failed,
     (error) => error instanceof UpstreamTimeout,
