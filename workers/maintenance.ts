@@ -1,8 +1,10 @@
+import { checkLedgers } from "../src/alerts/check-ledgers.js";
 import { sweepAnswers } from "../src/answers/sweep.js";
 import type { BlobStore } from "../src/blobs/blobs.js";
 import type { Logger } from "../src/log.js";
 import type { Queues } from "../src/queue/backend.js";
 import {
+  checkLedgersJob,
   compactJob,
   handles,
   type JobHandler,
@@ -33,6 +35,7 @@ export function maintenanceHandlers(deps: {
       const deltas = await store.rollups.compact();
       if (deltas > 0) log.debug({ deltas }, "rollups folded");
     }),
+    handles(checkLedgersJob, () => checkLedgers(deps)),
     handles(sweepAnswersJob, async () => {
       const works = await sweepAnswers(deps);
       if (works > 0) log.debug({ works }, "answers of lost leases deleted");

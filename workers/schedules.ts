@@ -2,6 +2,7 @@ import { messageOf } from "../src/errors.js";
 import type { Logger } from "../src/log.js";
 import type { Queues } from "../src/queue/backend.js";
 import {
+  checkLedgersJob,
   compactJob,
   evaluateJob,
   partitionsJob,
@@ -14,6 +15,7 @@ const schedules = [
   [evaluateJob, 5_000],
   [reconcileJob, 5_000],
   [compactJob, 15_000],
+  [checkLedgersJob, 30_000],
   [sweepAnswersJob, 300_000],
   [partitionsJob, 3_600_000],
   [retentionJob, 3_600_000],

@@ -70,6 +70,7 @@ async function fire(
     runId,
     startedAtMs: nowMs,
     resolvedAtMs: null,
+    detail: null,
     ...evidence,
   });
   await alerts.fire({ id, ruleId: rule.id, candidateId, runId, startedAtMs: nowMs, ...evidence }, message);
@@ -90,6 +91,7 @@ async function resolve(
     runId,
     startedAtMs,
     resolvedAtMs: nowMs,
+    detail: null,
     diffRate,
     samples,
     mismatches,

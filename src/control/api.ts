@@ -353,6 +353,24 @@ export type DeadWorkPage = z.infer<typeof deadWorkPage>;
 export const workRetry = z.object({ id: z.string(), state: z.literal("pending") }).meta({ id: "WorkRetry" });
 export type WorkRetry = z.infer<typeof workRetry>;
 
+export const ledgerCheck = z
+  .object({
+    at: moment,
+    balanced: z.boolean(),
+    inARow: count.meta({ description: "Checks in a row that found an imbalance; from 2 on it is an alert" }),
+    imbalances: z.array(
+      z.object({
+        sum: z.enum(["received", "assigned", "ended"]),
+        candidate: z.string().nullable().meta({ description: "null: the deployment's own sum" }),
+        run: z.number().int().nullable(),
+        offBy: z.number().int().meta({ description: "What the terms fall short of the total" }),
+        text: z.string(),
+      }),
+    ),
+  })
+  .meta({ id: "LedgerCheck", description: "The newest check by a worker, of all time and every run" });
+export type LedgerCheck = z.infer<typeof ledgerCheck>;
+
 export const ledger = z
   .object({
     received: count,
@@ -365,6 +383,7 @@ export const ledger = z
     captured: count,
     candidates: z.record(z.string(), candidateLedger),
     balanced: z.boolean(),
+    check: ledgerCheck.nullable().meta({ description: "null: not checked yet" }),
     retention: z.object({
       days: count.meta({ description: "Captures are kept for so many days after their own has ended" }),
       keptFrom: z.string().nullable().meta({ description: "Oldest UTC day with captures, YYYY-MM-DD" }),
@@ -460,6 +479,9 @@ export const summary = z
     decisionFlipRate: rate.nullable(),
     errorRate: rate.nullable().meta({ description: "Failures of the candidate / all replays" }),
     verdict: z.enum(["pass", "fail", "inconclusive"]).nullable(),
+    ledgerCheck: ledgerCheck
+      .nullable()
+      .meta({ description: "Whether the rates' denominators are accounted for; null: not checked yet" }),
     noise: noise
       .nullable()
       .meta({ description: "null: not measured, for nothing was replayed to a control" }),
@@ -934,16 +956,32 @@ const windowMs = z
     description: "How far back; counted by the minute, so the minute in which it begins counts as a whole",
   });
 
+const alertKind = z.enum(["diff_rate", "ledger"]).meta({
+  description:
+    "ledger: fires when the deployment's ledger does not balance; it has no candidate, threshold or window",
+});
+
 export const alertRuleCreate = z
   .strictObject({
+    kind: alertKind.default("diff_rate"),
     name: z.string().min(1).max(128).optional(),
     deployment: z.string(),
     candidate: z.string().optional().meta({ description: "Absent: every candidate of the deployment" }),
-    threshold: rate.meta({ description: "Fires when the diff rate is above it" }),
+    threshold: rate
+      .optional()
+      .meta({ description: "Fires when the diff rate is above it; required unless the kind is ledger" }),
     windowMs: windowMs.default(300_000),
     minSamples: z.number().int().min(1).max(1_000_000_000).default(100),
     webhookUrl: httpUrl.optional(),
     enabled: z.boolean().default(true),
+  })
+  .refine(({ kind, threshold }) => kind === "ledger" || threshold !== undefined, {
+    path: ["threshold"],
+    error: "is required: the diff rate above which it fires",
+  })
+  .refine(({ kind, candidate, threshold }) => kind !== "ledger" || (candidate ?? threshold) === undefined, {
+    path: ["kind"],
+    error: "ledger takes neither a candidate nor a threshold: it watches the deployment's account",
   })
   .meta({ id: "AlertRuleCreate" });
 export type AlertRuleCreate = z.input<typeof alertRuleCreate>;
@@ -963,6 +1001,7 @@ export type AlertRuleUpdate = z.infer<typeof alertRuleUpdate>;
 export const alertRule = z
   .object({
     id: z.number().int(),
+    kind: alertKind,
     name: z.string(),
     deployment: z.string(),
     candidate: z.string().nullable(),
@@ -983,14 +1022,16 @@ export const alert = z
     id: z.string(),
     rule: z.number().int(),
     ruleName: z.string(),
+    kind: alertKind,
     deployment: z.string(),
-    candidate: z.string(),
-    run: z.number().int(),
+    candidate: z.string().nullable().meta({ description: "null: it is about the deployment's ledger" }),
+    run: z.number().int().nullable(),
     state: z.enum(["firing", "resolved"]),
     threshold: rate,
-    diffRate: rate.meta({ description: "When it fired" }),
-    samples: count,
-    mismatches: count,
+    diffRate: rate.nullable().meta({ description: "When it fired; null for a ledger" }),
+    samples: count.nullable(),
+    mismatches: count.nullable(),
+    detail: z.string().nullable().meta({ description: "What was off in the ledger when it fired" }),
     startedAt: moment,
     resolvedAt: moment.nullable(),
     deliveries: z.array(

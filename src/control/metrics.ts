@@ -40,6 +40,10 @@ export function addStoreMetrics(registry: Registry, gauges: Gauges, log: Logger)
   add("understudy_alerts_firing", "Alerts that fire now", [], async (gauge) => {
     gauge.set(await gauges.firingAlerts());
   });
+  const unbalanced = "Deployments in whose ledger the newest check found an imbalance";
+  add("understudy_ledgers_unbalanced", unbalanced, [], async (gauge) => {
+    gauge.set(await gauges.unbalancedLedgers());
+  });
   add("understudy_webhooks_pending", "Messages neither delivered nor given up", [], async (gauge) => {
     gauge.set(await gauges.pendingDeliveries());
   });

@@ -33,6 +33,7 @@ export function summaryOf(run: number, series: Series): Summary {
     decisionFlipRate: share(flips, flips + count("decisions", "same")),
     errorRate: share(errors, samples + ignored + incomparable + errors),
     verdict: null,
+    ledgerCheck: null,
     noise,
     outputs: outputsOf(series, noise),
     latency: {

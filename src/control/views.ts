@@ -77,6 +77,7 @@ export function alertView(alert: StoredAlert): Alert {
     id: alert.id,
     rule: alert.rule.id,
     ruleName: alert.rule.name,
+    kind: alert.rule.kind,
     deployment: alert.rule.deployment,
     candidate: alert.candidate,
     run: alert.runId,
@@ -85,6 +86,7 @@ export function alertView(alert: StoredAlert): Alert {
     diffRate: alert.diffRate,
     samples: alert.samples,
     mismatches: alert.mismatches,
+    detail: alert.detail,
     startedAt: alert.startedAtMs,
     resolvedAt: alert.resolvedAtMs,
     deliveries: alert.deliveries.map(({ createdAtMs, deliveredAtMs, ...delivery }) => ({

@@ -61,6 +61,15 @@ export const evaluateJob = contract({
   backoffMs: 1_000,
 });
 
+/** Check the sums of every deployment's ledger. */
+export const checkLedgersJob = contract({
+  queue: "maintenance",
+  name: "check-ledgers",
+  schema: z.object({}),
+  attempts: 1,
+  backoffMs: 1_000,
+});
+
 /** Deliver one message to a webhook. Ten tries: the last about eight and a half minutes after the first. */
 export const deliverJob = contract({
   queue: "webhooks",

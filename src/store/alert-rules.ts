@@ -1,5 +1,5 @@
 import { UnderstudyError } from "../errors.js";
-import type { AlertRule, AlertRuleChange, NewAlertRule } from "./alert-types.js";
+import type { AlertKind, AlertRule, AlertRuleChange, NewAlertRule } from "./alert-types.js";
 import type { PrismaClient } from "./client.js";
 import type { AlertRuleGetPayload } from "./generated/models/AlertRule.js";
 
@@ -12,6 +12,7 @@ export const alertRuleInclude = {
 export function alertRuleOf(row: AlertRuleGetPayload<{ include: typeof alertRuleInclude }>): AlertRule {
   return {
     id: row.id,
+    kind: row.kind as AlertKind,
     name: row.name,
     deployment: row.deployment.name,
     candidate: row.candidate?.name ?? null,

@@ -1,5 +1,5 @@
 import { alertRuleInclude, alertRuleOf } from "./alert-rules.js";
-import type { Alert, AlertState, Evidence, NewDelivery, StaleAlert, Watch } from "./alert-types.js";
+import type { Alert, AlertState, Cause, Evidence, NewDelivery, StaleAlert, Watch } from "./alert-types.js";
 import type { PrismaClient } from "./client.js";
 import { Prisma } from "./generated/client.js";
 import type { AlertGetPayload } from "./generated/models/Alert.js";
@@ -17,9 +17,15 @@ export interface AlertStates {
   watches(): Promise<Watch[]>;
   /** Alerts that fire for a disabled rule, a retired candidate, or a run that is no longer the newest. */
   stale(): Promise<StaleAlert[]>;
-  /** Opens an alert, at most one at a time for a rule and a run, and puts down its message, in one statement. */
+  /** Opens an alert, at most one at a time for a rule and a run (or ledger), and puts down its message, in one statement. */
   fire(
-    alert: { id: string; ruleId: number; candidateId: number; runId: number; startedAtMs: number } & Evidence,
+    alert: {
+      id: string;
+      ruleId: number;
+      candidateId: number | null;
+      runId: number | null;
+      startedAtMs: number;
+    } & Omit<Cause, "detail"> & { detail?: string },
     message: NewDelivery | null,
   ): Promise<AlertChange>;
   /** Ends an alert, once, and puts down its message, in one statement. */
@@ -42,11 +48,11 @@ export function createAlertStates(prisma: PrismaClient): AlertStates {
         prisma,
         Prisma.sql`
           INSERT INTO alerts
-            (id, rule_id, candidate_id, run_id, open_key, state, diff_rate, samples, mismatches, started_at)
+            (id, rule_id, candidate_id, run_id, open_key, state, diff_rate, samples, mismatches, detail, started_at)
           VALUES
             (${alert.id}::uuid, ${alert.ruleId}, ${alert.candidateId}, ${alert.runId},
              ${openKey(alert.ruleId, alert.runId)}, 'firing', ${alert.diffRate}, ${alert.samples}::bigint,
-             ${alert.mismatches}::bigint, ${new Date(alert.startedAtMs)}::timestamptz)
+             ${alert.mismatches}::bigint, ${alert.detail ?? null}, ${new Date(alert.startedAtMs)}::timestamptz)
           ON CONFLICT (open_key) DO NOTHING
           RETURNING id`,
         "firing",
@@ -83,18 +89,18 @@ export function createAlertStates(prisma: PrismaClient): AlertStates {
       });
       const names = await candidateNames(
         prisma,
-        alerts.map((alert) => alert.candidateId),
+        alerts.flatMap(({ candidateId }) => candidateId ?? []),
       );
       return alerts.map((alert) => alertOf(alert, names));
     },
   };
 }
 
-const openKey = (ruleId: number, runId: number) => `firing:${ruleId}:${runId}`;
+const openKey = (ruleId: number, runId: number | null) => `firing:${ruleId}:${runId ?? "ledger"}`;
 
 async function watches(prisma: PrismaClient): Promise<Watch[]> {
   const rules = await prisma.alertRule.findMany({
-    where: { enabled: true },
+    where: { enabled: true, kind: "diff_rate" },
     include: alertRuleInclude,
     orderBy: { id: "asc" },
   });
@@ -107,7 +113,7 @@ async function watches(prisma: PrismaClient): Promise<Watch[]> {
     JOIN LATERAL (
       SELECT max(id) AS id FROM runs WHERE candidate_id = c.id AND kind = 'live'
     ) live ON live.id IS NOT NULL
-    WHERE r.enabled AND c.state = 'active'
+    WHERE r.enabled AND r.kind = 'diff_rate' AND c.state = 'active'
     ORDER BY r.id, c.id`;
   const firing = await prisma.alert.findMany({ where: { state: "firing" } });
   const byKey = new Map(firing.map((alert) => [alert.openKey, alert]));
@@ -148,7 +154,7 @@ async function stale(prisma: PrismaClient): Promise<StaleAlert[]> {
     ...evidenceOf(alert),
     rule: alertRuleOf(alert.rule),
     candidate: names.get(alert.id)!,
-    runId: alert.runId,
+    runId: alert.runId!,
   }));
 }
 
@@ -193,10 +199,13 @@ function alertOf(
   return {
     id: row.id,
     rule: alertRuleOf(row.rule),
-    candidate: names.get(row.candidateId) ?? "",
+    candidate: row.candidateId === null ? null : (names.get(row.candidateId) ?? ""),
     runId: row.runId,
     state: row.state as AlertState,
-    ...evidenceOf(row),
+    diffRate: row.diffRate,
+    samples: numberOf(row.samples),
+    mismatches: numberOf(row.mismatches),
+    detail: row.detail,
     startedAtMs: row.startedAt.getTime(),
     resolvedAtMs: row.resolvedAt?.getTime() ?? null,
     deliveries: row.deliveries.map((delivery) => ({
@@ -212,6 +221,13 @@ function alertOf(
   };
 }
 
-function evidenceOf(row: { diffRate: number; samples: bigint; mismatches: bigint }): Evidence {
-  return { diffRate: row.diffRate, samples: Number(row.samples), mismatches: Number(row.mismatches) };
+/** Of an alert of a diff rate. */
+function evidenceOf(row: {
+  diffRate: number | null;
+  samples: bigint | null;
+  mismatches: bigint | null;
+}): Evidence {
+  return { diffRate: row.diffRate ?? 0, samples: Number(row.samples), mismatches: Number(row.mismatches) };
 }
+
+const numberOf = (n: bigint | null) => (n === null ? null : Number(n));

@@ -1,7 +1,15 @@
 /** What the alert groups of the store take and give. Times are Unix milliseconds, rates fractions. */
 
+/**
+ * What a rule watches.
+ * - `diff_rate`: a candidate's diff rate over a window, against a threshold.
+ * - `ledger`: that the deployment's ledger balances; threshold, window and samples are 0.
+ */
+export type AlertKind = "diff_rate" | "ledger";
+
 export interface AlertRule {
   id: number;
+  kind: AlertKind;
   name: string;
   /** Name of the deployment. */
   deployment: string;
@@ -17,6 +25,8 @@ export interface AlertRule {
 }
 
 export interface NewAlertRule {
+  /** Default: `diff_rate`. */
+  kind?: AlertKind;
   name: string;
   deploymentId: number;
   candidateId: number | null;
@@ -28,7 +38,7 @@ export interface NewAlertRule {
 }
 
 /** What may change; an absent field stays. */
-export type AlertRuleChange = Partial<Omit<NewAlertRule, "deploymentId" | "candidateId">>;
+export type AlertRuleChange = Partial<Omit<NewAlertRule, "kind" | "deploymentId" | "candidateId">>;
 
 export type AlertState = "firing" | "resolved";
 
@@ -38,6 +48,9 @@ export interface Evidence {
   samples: number;
   mismatches: number;
 }
+
+/** What an alert knows of its cause; of a ledger nothing is measured, and `detail` says what is off. */
+export type Cause = { [Term in keyof Evidence]: number | null } & { detail: string | null };
 
 /** A rule as it applies to one candidate's newest live run. */
 export interface Watch {
@@ -79,11 +92,12 @@ export interface Delivery {
   deliveredAtMs: number | null;
 }
 
-export interface Alert extends Evidence {
+export interface Alert extends Cause {
   id: string;
   rule: AlertRule;
-  candidate: string;
-  runId: number;
+  /** null: it is about the deployment's ledger. */
+  candidate: string | null;
+  runId: number | null;
   state: AlertState;
   startedAtMs: number;
   resolvedAtMs: number | null;

@@ -7,6 +7,8 @@ export interface Gauges {
   /** Works that wait in Postgres since the queue has no room for them, or was away. */
   heldBackWork(): Promise<number>;
   firingAlerts(): Promise<number>;
+  /** Deployments in whose ledger the newest check found an imbalance. */
+  unbalancedLedgers(): Promise<number>;
   /** Messages to webhooks that are neither delivered nor given up. */
   pendingDeliveries(): Promise<number>;
 }
@@ -24,6 +26,7 @@ export function createGauges(prisma: PrismaClient): Gauges {
       };
     },
     heldBackWork: () => prisma.work.count({ where: { state: "pending", enqueuedAt: null } }),
+    unbalancedLedgers: () => prisma.ledgerCheck.count({ where: { inARow: { gt: 0 } } }),
     firingAlerts: () => prisma.alert.count({ where: { state: "firing" } }),
     pendingDeliveries: () => prisma.alertDelivery.count({ where: { state: "pending" } }),
   };

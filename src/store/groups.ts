@@ -5,6 +5,7 @@ import type {
   Deployment,
   DeploymentChange,
   GatewayConfig,
+  Imbalance,
   LeasedWork,
   Ledger,
   LedgerCut,
@@ -104,4 +105,6 @@ export interface Rollups {
 export interface LedgerReader {
   /** The account of one deployment, read in one statement: one snapshot. */
   read(deploymentId: number, range: TimeRange): Promise<Ledger>;
+  /** The sums that do not come out, over all time: those of `read`, and of replays that are not ended for a week yet. */
+  imbalances(deploymentId: number): Promise<Imbalance[]>;
 }

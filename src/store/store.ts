@@ -10,6 +10,7 @@ import { createGates } from "./gates.js";
 import { createGauges, type Gauges } from "./gauges.js";
 import type { Catalogue, LedgerReader, Outcomes, Registry, Rollups, WorkStore } from "./groups.js";
 import { createLedgerReader } from "./ledger.js";
+import { createLedgerChecks, type LedgerChecks } from "./ledger-checks.js";
 import { createOutcomes } from "./outcomes.js";
 import { ensurePartitions } from "./partitions.js";
 import { createPromotions, type Promotions } from "./promotions.js";
@@ -38,6 +39,7 @@ export interface Store {
   selections: Selections;
   rollups: Rollups;
   ledger: LedgerReader;
+  ledgerChecks: LedgerChecks;
   traffic: TrafficReader;
   switches: Switches;
   comparisons: Comparisons;
@@ -72,6 +74,7 @@ export function createStore(databaseUrl: string, options: { poolMax?: number } =
     selections: createSelections(prisma),
     rollups: createRollups(prisma),
     ledger: createLedgerReader(prisma),
+    ledgerChecks: createLedgerChecks(prisma),
     traffic: createTrafficReader(prisma),
     switches: createSwitches(prisma),
     comparisons: createComparisons(prisma),

@@ -468,3 +468,18 @@ export interface Ledger {
   candidates: Record<string, CandidateLedger>;
   balanced: boolean;
 }
+
+/** A sum of a ledger that does not come out. */
+export interface Imbalance {
+  /**
+   * - `received`: requests, against what became of them.
+   * - `assigned`: captures, against those a live run has work for or came too late for.
+   * - `ended`: captures a run has work for, against what became of them and what is still pending.
+   */
+  sum: "received" | "assigned" | "ended";
+  /** null: the sum is the deployment's own. */
+  candidate: string | null;
+  run: number | null;
+  /** How many the terms fall short of the total; negative: something was counted twice. */
+  offBy: number;
+}

@@ -45,6 +45,7 @@ test("the ledger is the contract's, and balances", async () => {
   const body = await get("/ledger");
   expect(ledger.parse(body)).toEqual(body);
   expect(body).toEqual({
+    check: null,
     retention: { days: 14, keptFrom: "2026-11-20", droppedCaptures: 0 },
     received: 60,
     inFlight: 0,

@@ -51,6 +51,7 @@ test("without data no rate is 0", () => {
     diffRateInterval: [0, 1],
     decisionFlipRate: null,
     errorRate: null,
+    ledgerCheck: null,
     verdict: null,
     noise: null,
     outputs: [],

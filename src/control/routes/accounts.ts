@@ -1,5 +1,6 @@
 import { ledger, rangeQuery, summary, summaryQuery } from "../api.js";
 import type { ControlContext } from "../context.js";
+import { ledgerCheckView } from "../ledger-check-view.js";
 import { type Route, route } from "../route.js";
 import { chosenRun } from "../runs.js";
 import { summaryOf } from "../summary.js";
@@ -17,7 +18,8 @@ export function accountRoutes({ store, config }: Pick<ControlContext, "store" | 
       handle: async ({ params, query }) => {
         const { id } = await store.registry.getDeployment(params.deployment);
         const retention = { days: config.retentionDays, ...(await store.retention.state(id)) };
-        return { ...(await store.ledger.read(id, timeRange(query))), retention };
+        const check = ledgerCheckView(await store.ledgerChecks.last(id));
+        return { ...(await store.ledger.read(id, timeRange(query))), check, retention };
       },
     }),
     route({
@@ -31,7 +33,8 @@ export function accountRoutes({ store, config }: Pick<ControlContext, "store" | 
         const candidate = await store.registry.getCandidate(params.deployment, params.candidate);
         const run = await chosenRun(store, candidate, query.run);
         const series = await store.rollups.summary(run, timeRange(query));
-        return { ...summaryOf(run, series), verdict: await store.gates.verdictOf(run) };
+        const ledgerCheck = ledgerCheckView(await store.ledgerChecks.last(candidate.deploymentId));
+        return { ...summaryOf(run, series), ledgerCheck, verdict: await store.gates.verdictOf(run) };
       },
     }),
   ];

@@ -29,18 +29,23 @@ export function alertRoutes({ store }: Pick<ControlContext, "store">): Route[] {
     route({
       method: "post",
       path: "/alert-rules",
-      summary: "Add a rule: it fires while the diff rate of a window is above the threshold",
+      summary:
+        "Add a rule: it fires while the diff rate of a window is above the threshold, or the ledger does not balance",
       body: alertRuleCreate,
       status: 201,
       response: alertRule,
       problems: [403, 404],
       handle: async ({ body }) => {
-        const { deployment, candidate, name, webhookUrl, ...numbers } = body;
+        const { deployment, candidate, name, webhookUrl, kind, threshold = 0, ...rest } = body;
+        const numbers = kind === "ledger" ? { ...rest, windowMs: 0, minSamples: 0 } : rest;
+        const watched = kind === "ledger" ? "ledger" : "diff rate";
         const { id: deploymentId } = await registry.getDeployment(deployment);
         const target = candidate === undefined ? null : await registry.getCandidate(deployment, candidate);
         const rule = await alerts.createRule({
+          kind,
+          threshold,
           ...numbers,
-          name: name ?? `${deployment}${candidate === undefined ? "" : `/${candidate}`}: diff rate`,
+          name: name ?? `${deployment}${candidate === undefined ? "" : `/${candidate}`}: ${watched}`,
           deploymentId,
           candidateId: target?.id ?? null,
           webhookUrl: webhookUrl ?? null,

@@ -16,7 +16,8 @@ export function AlertsPage() {
         {({ items }) =>
           items.length === 0 ? (
             <Empty title="No alert.">
-              An alert fires when a candidate's diff rate goes above its rule's threshold.
+              An alert fires when a candidate's diff rate goes above its rule's threshold, or a deployment's
+              ledger does not balance.
             </Empty>
           ) : (
             <>
@@ -65,17 +66,19 @@ function AlertTable({ title, alerts }: { title: string; alerts: readonly Alert[]
                     <Name>{alert.ruleName}</Name> {!resolved && <Badge word={alert.state} />}
                   </th>
                   <td>
-                    <Link
-                      to={`${path`/deployments/${alert.deployment}/candidates/${alert.candidate}`}?run=${alert.run}`}
-                    >
-                      <Name>{alert.deployment}</Name> / <Name>{alert.candidate}</Name>
-                    </Link>
+                    <Subject alert={alert} />
                   </td>
-                  <td className="number strong">{percent(alert.diffRate)}</td>
-                  <td className="number">{percent(alert.threshold)}</td>
-                  <td className="number">
-                    {count(alert.mismatches)} of {count(alert.samples)}
-                  </td>
+                  {alert.kind === "ledger" ? (
+                    <td colSpan={3}>{alert.detail}</td>
+                  ) : (
+                    <>
+                      <td className="number strong">{percent(alert.diffRate)}</td>
+                      <td className="number">{percent(alert.threshold)}</td>
+                      <td className="number">
+                        {count(alert.mismatches)} of {count(alert.samples)}
+                      </td>
+                    </>
+                  )}
                   <td>
                     <Moment at={alert.startedAt} /> <span className="quiet nowrap">{since(alert)}</span>
                   </td>
@@ -90,6 +93,22 @@ function AlertTable({ title, alerts }: { title: string; alerts: readonly Alert[]
         </TableScroll>
       )}
     </section>
+  );
+}
+
+/** Whom it is about. */
+function Subject({ alert: { deployment, candidate, run } }: { alert: Alert }) {
+  if (candidate === null) {
+    return (
+      <Link to={path`/deployments/${deployment}/ledger`}>
+        ledger of <Name>{deployment}</Name>
+      </Link>
+    );
+  }
+  return (
+    <Link to={`${path`/deployments/${deployment}/candidates/${candidate}`}?run=${run}`}>
+      <Name>{deployment}</Name> / <Name>{candidate}</Name>
+    </Link>
   );
 }
 
@@ -147,11 +166,23 @@ function RuleTable({ rules }: { rules: readonly AlertRule[] }) {
               </th>
               <td>
                 <Name>{rule.deployment}</Name> /{" "}
-                {rule.candidate === null ? "every candidate" : <Name>{rule.candidate}</Name>}
+                {rule.kind === "ledger" ? (
+                  "the ledger"
+                ) : rule.candidate === null ? (
+                  "every candidate"
+                ) : (
+                  <Name>{rule.candidate}</Name>
+                )}
               </td>
               <td>
-                diff rate above {percent(rule.threshold)} over {duration(rule.windowMs)}, of at least{" "}
-                {count(rule.minSamples)} samples
+                {rule.kind === "ledger" ? (
+                  "it does not balance, twice in a row"
+                ) : (
+                  <>
+                    diff rate above {percent(rule.threshold)} over {duration(rule.windowMs)}, of at least{" "}
+                    {count(rule.minSamples)} samples
+                  </>
+                )}
               </td>
               <td>
                 {rule.webhookUrl === null ? (

@@ -2,6 +2,7 @@ import { Link, useParams, useSearchParams } from "react-router";
 import type { Ledger } from "../../../src/control/api.js";
 import { path, queryString, useApi } from "../api";
 import { count } from "../format";
+import { LedgerChecked } from "../parts/ledger-checked";
 import { PageHead } from "../parts/page";
 import { SendRequest } from "../parts/send-request";
 import { Answer, Empty } from "../parts/state";
@@ -72,6 +73,7 @@ function Accounts({ deployment, ledger }: { deployment: string; ledger: Ledger }
         {ledger.balanced
           ? "Every request is in exactly one line below; each line is counted where it happens, none by subtraction."
           : "The lines do not add up: requests were counted twice or not at all. Please report this with the ledger's JSON."}
+        <LedgerChecked check={ledger.check} />
       </p>
       <p className="quiet">{retentionOf(ledger)}</p>
       <section className="card">

@@ -12,6 +12,7 @@ import { path, useApi } from "../api";
 import { count, ms, none, percent } from "../format";
 import { DeploymentCapture, SwitchForAll } from "../parts/capture-switch";
 import { Interval } from "../parts/interval";
+import { LedgerChecked } from "../parts/ledger-checked";
 import { PageHead, TableScroll } from "../parts/page";
 import { DeploymentRedaction } from "../parts/redaction";
 import { Answer, Empty } from "../parts/state";
@@ -49,7 +50,7 @@ function DeploymentSection({ deployment }: { deployment: Deployment }) {
   const candidates = useApi<CandidatePage>(`${path`/deployments/${name}/candidates`}?limit=500`);
   const ledger = useApi<Ledger>(path`/deployments/${name}/ledger`);
   const alerts = useApi<AlertPage>(`/alerts?state=firing&deployment=${encodeURIComponent(name)}`);
-  const firing = new Set(alerts.data?.items.map((alert) => alert.candidate));
+  const firing = new Set(alerts.data?.items.map(({ candidate }) => candidate));
   return (
     <section className="card">
       <div className="section-head">
@@ -63,6 +64,7 @@ function DeploymentSection({ deployment }: { deployment: Deployment }) {
           <p className="section-side">
             <Link to={path`/deployments/${name}/ledger`}>{count(ledger.data.received)} requests</Link>{" "}
             <Badge word={ledger.data.balanced ? "balanced" : "unbalanced"} />
+            <LedgerChecked check={ledger.data.check} />
           </p>
         )}
       </div>

@@ -28,6 +28,12 @@ export function SummaryHead({ summary }: { summary: Summary }) {
           }
         >
           {percent(diffRate)}
+          {summary.ledgerCheck && (
+            <>
+              {" "}
+              <Badge word={summary.ledgerCheck.balanced ? "balanced" : "unbalanced"} />
+            </>
+          )}
         </Figure>
         <Figure name="mismatches" note={`of ${count(samples)} samples`}>
           {count(mismatches)}
