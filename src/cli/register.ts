@@ -2,17 +2,16 @@ import { Command } from "commander";
 import { createApiClient } from "../api-client.js";
 import { loadConfig } from "../config.js";
 import type { Deployment } from "../control/api.js";
-import { fraction } from "./options.js";
+import { addCaptureOptions, type CaptureOptions, captureOf } from "./capture-options.js";
 import { readPolicyFile } from "./policy-file.js";
 import { readRedactionFile } from "./redaction-file.js";
 
-interface Options {
+interface Options extends CaptureOptions {
   primary: string;
   replica?: string[];
   model?: string;
   version?: string;
   control?: string;
-  sampleRate?: number;
   policy?: string;
   redaction?: string;
   json?: boolean;
@@ -20,15 +19,15 @@ interface Options {
 
 /** `understudy register`: makes a deployment. */
 export function registerCommand(): Command {
-  return new Command("register")
+  const command = new Command("register")
     .description("register a deployment: one model name behind the gateway, and its primary")
     .argument("<deployment>", "name of the deployment")
     .requiredOption("--primary <url>", "V2 endpoint that answers production, without /v2")
     .option("--replica <url...>", "further URLs of the same model and version; the least busy is asked")
     .option("--model <name>", "name of the model there (default: the deployment's name)")
     .option("--version <version>", "version of the model there")
-    .option("--control <url>", "a second replica of the primary, to measure noise")
-    .option("--sample-rate <fraction>", "share of requests to capture (default: 1)", fraction)
+    .option("--control <url>", "a second replica of the primary, to measure noise");
+  return addCaptureOptions(command)
     .option("--policy <file>", "JSON file with rules and tolerances per output")
     .option("--redaction <file>", "JSON file: what is taken out of captures before anything is written")
     .option("--json", "print the deployment as JSON")
@@ -47,7 +46,7 @@ export function registerCommand(): Command {
           ...(options.replica === undefined ? {} : { replicas: options.replica }),
         },
         ...(options.control === undefined ? {} : { control: { url: options.control, ...at } }),
-        sampleRate: options.sampleRate,
+        ...(await captureOf(options)),
         ...(options.redaction === undefined ? {} : { redaction: await readRedactionFile(options.redaction) }),
         ...(options.policy === undefined ? {} : { policy: await readPolicyFile(options.policy) }),
       });

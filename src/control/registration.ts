@@ -3,7 +3,9 @@ import { UnderstudyError } from "../errors.js";
 import { describeOnnxModel } from "../model-server/describe-model.js";
 import { metadataJson } from "../model-server/description.js";
 import { needsKey, type Redaction } from "../redaction/settings.js";
+import { isHashable } from "../redaction/tensors.js";
 import type { NewCandidate } from "../store/types.js";
+import type { ModelMetadata } from "../upstream/describe.js";
 import type { Endpoint, PrimaryEndpoint } from "../upstream/endpoint.js";
 import { backfillCaptures, type CandidateCreate, type EndpointInput, type PrimaryInput } from "./api.js";
 import type { ControlContext } from "./context.js";
@@ -84,17 +86,45 @@ function flowOf({ flow, backfill }: CandidateCreate): Pick<NewCandidate, "flow" 
   };
 }
 
-/** @throws UnderstudyError `invalid_request` when it needs a key and none is set here: gateways would drop everything */
-export function checkedRedaction(
-  { config }: Pick<ControlContext, "config">,
+/**
+ * A redaction under which gateways can capture requests of this primary.
+ *
+ * @throws UnderstudyError `invalid_request` when they would drop everything instead: it needs a key and none is set here,
+ * or it hashes tensors that cannot be hashed
+ */
+export async function checkedRedaction(
+  { config, upstream }: Pick<ControlContext, "config" | "upstream">,
   redaction: Redaction,
-): Redaction {
-  if (config.redactionKey !== undefined || !needsKey(redaction)) return redaction;
-  throw new UnderstudyError("invalid_request", "This redaction makes keyed hashes, and no key is set", {
-    hint:
-      "Set UNDERSTUDY_REDACTION_KEY to the same secret for the control plane, the gateways and the workers, " +
-      "for instance from `openssl rand -hex 32`; or mask or drop instead.",
-    details: { faults: [{ path: "redaction", message: "needs UNDERSTUDY_REDACTION_KEY" }] },
+  primary: Endpoint,
+): Promise<Redaction> {
+  if (config.redactionKey === undefined && needsKey(redaction)) {
+    throw new UnderstudyError("invalid_request", "This redaction makes keyed hashes, and no key is set", {
+      hint:
+        "Set UNDERSTUDY_REDACTION_KEY to the same secret for the control plane, the gateways and the workers, " +
+        "for instance from `openssl rand -hex 32`; or mask or drop instead.",
+      details: { faults: [{ path: "redaction", message: "needs UNDERSTUDY_REDACTION_KEY" }] },
+    });
+  }
+  if (!redaction.rules.some(({ action }) => action === "hash")) return redaction;
+  // What must not be kept is not to wait for a primary that is away.
+  const model = await upstream.describe(primary).catch(() => null);
+  const faults = model === null ? [] : unhashable(redaction, model);
+  if (faults.length === 0) return redaction;
+  const named = faults.map(({ message }) => message).join("; ");
+  throw new UnderstudyError("invalid_request", `This redaction hashes what cannot be hashed: ${named}`, {
+    hint: "Mask, drop or truncate these; of tensors only BYTES and integers of 32 and 64 bits can be hashed.",
+    details: { faults },
+  });
+}
+
+function unhashable({ rules }: Redaction, { inputs, outputs }: ModelMetadata) {
+  return rules.flatMap(({ target, action }, index) => {
+    if (action !== "hash" || !("input" in target || "output" in target)) return [];
+    const [kind, name, tensors] =
+      "input" in target ? ["input", target.input, inputs] : ["output", target.output, outputs];
+    const found = (tensors as ModelMetadata["inputs"]).find((tensor) => tensor.name === name);
+    if (found === undefined || isHashable(found.datatype)) return [];
+    return [{ path: `redaction.rules.${index}.action`, message: `the ${kind} ${name} is ${found.datatype}` }];
   });
 }
 

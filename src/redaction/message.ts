@@ -71,6 +71,7 @@ export function redactJson(
   hash: KeyedHash | null,
 ): RedactedBody {
   const json = parseJson(bytes);
+  refuseUnnamed(json, role, rules);
   const { touched, reached } = redactFields(json, role, rules, hash);
   if (!reached) refuseUnfound(role, rules);
   return { bytes: Buffer.from(stringifyJson(json)), headerLength: null, touched };
@@ -92,6 +93,7 @@ export function redactEvents(
   let reached = false;
   const events = eventsOf(bytes).map((event) => {
     const json = parseJson(event);
+    refuseUnnamed(json, "output", rules);
     const found = redactFields(json, "output", masking, hash);
     for (const word of found.touched) touched.add(word);
     reached ||= found.reached;
@@ -132,6 +134,32 @@ function refuseUnfound(role: TensorRole, rules: readonly BodyRule[]): void {
   throw new Error(`no ${role} was found by its name in a body of plain JSON; name it by a JSON path`);
 }
 
+/**
+ * Of instances some may be objects with names and others bare: what is found in those says nothing of these. Each must
+ * be reached by a path of its own.
+ */
+function refuseUnnamed(json: unknown, role: TensorRole, rules: readonly BodyRule[]): void {
+  const list = isRecord(json) ? json[listName[role]] : undefined;
+  if (!Array.isArray(list) || rules.every(({ kind }) => kind !== "tensor")) return;
+  const bare = new Set(list.flatMap((item, index) => (isRecord(item) ? [] : [index])));
+  if (bare.size === 0) return;
+  for (const rule of rules) {
+    if (rule.kind !== "json") continue;
+    for (const { way } of placesOf(json, rule.steps)) {
+      if (way[0] !== listName[role]) continue;
+      if (way.length === 1) return;
+      bare.delete(Number(way[1]));
+    }
+  }
+  if (bare.size === 0) return;
+  throw new Error(
+    `${listName[role]}[${[...bare][0]}] names no ${role}, so no rule can find it; name it by a JSON path`,
+  );
+}
+
+/** Where V1 has them, one object for each. */
+const listName = { input: "instances", output: "predictions" } as const;
+
 function placesOfRule(json: unknown, role: TensorRole, rule: BodyRule): JsonPlace[] {
   if (rule.kind === "json") return placesOf(json, rule.steps);
   const { name } = rule;
@@ -140,11 +168,10 @@ function placesOfRule(json: unknown, role: TensorRole, rule: BodyRule): JsonPlac
     // `generate` takes parameters at the top too, and tells them there.
     return [...placesOf(json, [{ kind: "name", name: "parameters" }, last]), ...placesOf(json, [last])];
   }
-  const lists = role === "input" ? "instances" : "predictions";
   return [
     ...placesOf(json, [last]),
     ...placesOf(json, [{ kind: "name", name: `${role}s` }, last]),
-    ...placesOf(json, [{ kind: "name", name: lists }, { kind: "every" }, last]),
+    ...placesOf(json, [{ kind: "name", name: listName[role] }, { kind: "every" }, last]),
   ];
 }
 

@@ -5,6 +5,11 @@ import type { KeyedHash } from "./keyed-hash.js";
 import type { RedactionAction } from "./settings.js";
 import { keyOf, maskedText, truncated } from "./values.js";
 
+/** Whether hashes of its elements say which are equal and nothing else; see {@link redactedTensor}. */
+export function isHashable(datatype: string): boolean {
+  return datatype === "BYTES" || /^U?INT(?:32|64)$/.test(datatype);
+}
+
 /**
  * The wire bytes of a tensor once redacted; shape and datatype stay, so that it can still be read.
  *
@@ -26,7 +31,7 @@ export function redactedTensor(
   if (bytes === null) return redactedTexts(tensor, action, hash);
   const redacted = new Uint8Array(data.length);
   if (action === "hash") {
-    if (!/^U?INT(?:32|64)$/.test(datatype)) {
+    if (!isHashable(datatype)) {
       throw new Error(`a tensor of ${datatype} cannot be hashed; mask or drop it`);
     }
     for (let at = 0; at < data.length; at += bytes) {

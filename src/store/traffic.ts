@@ -9,7 +9,10 @@ export interface Traffic {
   /** Of the bodies. */
   requestBytes: number;
   responseBytes: number;
-  /** Bytes of segments for each byte of the bodies in them, of the newest; null: there are none. */
+  /**
+   * Bytes that are stored for each byte of captured bodies, of the newest segments; null: there are none. What is stored
+   * once under its hash is a whole day's, and counts by their share of the day's captures.
+   */
   storedShare: number | null;
 }
 
@@ -26,13 +29,18 @@ export function createTrafficReader(prisma: Pick<PrismaClient, "$queryRaw">): Tr
     async read(deploymentId, sinceMs) {
       const [row] = await prisma.$queryRaw<(Omit<Traffic, "firstMs"> & { first: Date | null })[]>`
         WITH newest AS (
-          SELECT id, day, bytes FROM segments WHERE deployment_id = ${deploymentId}
+          SELECT id, day, bytes, captures FROM segments WHERE deployment_id = ${deploymentId}
           ORDER BY day DESC, created_at DESC LIMIT ${segmentsMax}
+        ), days AS (
+          SELECT day,
+            (SELECT sum(b.bytes) FROM bodies b WHERE b.deployment_id = ${deploymentId} AND b.day = n.day) AS apart,
+            (SELECT sum(s.captures) FROM segments s WHERE s.deployment_id = ${deploymentId} AND s.day = n.day) AS captures
+          FROM (SELECT DISTINCT day FROM newest) n
         ), sizes AS (
-          SELECT n.bytes AS stored,
+          SELECT n.bytes + coalesce(d.apart, 0) * n.captures / d.captures AS stored,
             (SELECT sum(c.request_bytes::bigint + c.response_bytes)
                FROM captures c WHERE c.day = n.day AND c.segment_id = n.id) AS bodies
-          FROM newest n
+          FROM newest n JOIN days d USING (day)
         )
         SELECT min(minute) AS first,
           coalesce(sum(received), 0)::float8 AS requests,

@@ -29,16 +29,46 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-const set = (...args: string[]) =>
+const cli = (...args: string[]) =>
   new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
     const env = { PATH: process.env.PATH, UNDERSTUDY_CONTROL_URL: control.origin };
-    execFile(
-      process.execPath,
-      [cliMain, "deployment", "set", ...args],
-      { env, cwd: folder },
-      (error, stdout, stderr) => resolve({ code: error ? Number(error.code) : 0, stdout, stderr }),
+    execFile(process.execPath, [cliMain, ...args], { env, cwd: folder }, (error, stdout, stderr) =>
+      resolve({ code: error ? Number(error.code) : 0, stdout, stderr }),
     );
   });
+
+const set = (...args: string[]) => cli("deployment", "set", ...args);
+
+test("a deployment is registered with all of it", async () => {
+  const rules = ["--targets", "targets.json", "--tags", "X-Tenant", "--sequences", "on"];
+  const made = await cli(
+    "register",
+    "early",
+    "--primary",
+    primary.url,
+    "--json",
+    "--sample-rate",
+    "0.5",
+    ...rules,
+  );
+  expect(made.stderr).toBe("");
+  expect(JSON.parse(made.stdout)).toMatchObject({
+    sampleRate: 0.5,
+    capture: {
+      targets: [{ name: "errors", when: { status: "errors" } }],
+      tags: ["x-tenant"],
+      sequences: true,
+    },
+  });
+  const bare = await cli("register", "bare", "--primary", primary.url, "--json");
+  expect(JSON.parse(bare.stdout)).toMatchObject({
+    sampleRate: 1,
+    capture: { targets: [], tags: [], sequences: false },
+  });
+  const refused = await cli("register", "third", "--primary", primary.url, "--targets", "wrong.json");
+  expect(refused.code).toBe(2);
+  expect(refused.stderr).toContain("must name status, slowerThanMs or header");
+});
 
 test("changes what is named, and leaves the rest", async () => {
   const all = ["--sample-rate", "10%", "--targets", "targets.json", "--tags", "X-Tenant, x-region"];

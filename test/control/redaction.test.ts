@@ -7,6 +7,8 @@ import { cliMain } from "../../src/paths.js";
 import { noRedaction } from "../../src/redaction/settings.js";
 import { openControl, openModelServer, type TestControl } from "./support.js";
 
+const tensor = (name: string, datatype: string) => ({ name, datatype, shape: [-1] });
+
 let control: TestControl;
 let keyless: TestControl;
 let primary: Awaited<ReturnType<typeof openModelServer>>;
@@ -15,7 +17,10 @@ beforeAll(async () => {
   [control, keyless, primary, folder] = await Promise.all([
     openControl({ redactionKey: "a-redaction-key-of-forty-characters-or-so" }),
     openControl({ redactionKey: undefined }),
-    openModelServer(),
+    openModelServer({
+      inputs: [tensor("text", "BYTES"), tensor("id", "INT64"), tensor("x", "FP32"), tensor("half", "FP16")],
+      outputs: [tensor("scores", "BF16"), tensor("flag", "BOOL")],
+    }),
     mkdtemp(join(tmpdir(), "understudy-redaction-")),
   ]);
   for (const one of [control, keyless]) {
@@ -70,6 +75,57 @@ describe("refused, and nothing is changed", () => {
     expect(answer.status).toBe(400);
     expect(answer.body.hint).toContain("UNDERSTUDY_REDACTION_KEY");
     expect((await set(keyless, rule({ input: "x" }))).status).toBe(200);
+  });
+});
+
+describe("hashes of tensors that cannot be hashed", () => {
+  const hashes = (...targets: object[]) => ({ rules: targets.map((target) => ({ target, action: "hash" })) });
+
+  test.each([
+    ["a float", hashes({ input: "x" }), "the input x is FP32"],
+    [
+      "16 bits, behind one that can be",
+      hashes({ input: "text" }, { input: "half" }),
+      "the input half is FP16",
+    ],
+    ["outputs", hashes({ output: "scores" }, { output: "flag" }), "is BF16; the output flag is BOOL"],
+  ])("refused, with what to do instead: %s", async (_, redaction, words) => {
+    const before = (await control.call("GET", "/deployments/digits")).body;
+    for (const answer of [
+      await set(control, redaction),
+      await control.call("POST", "/deployments", {
+        body: { name: "other", primary: { url: primary.url }, redaction },
+      }),
+    ]) {
+      expect(answer.status).toBe(400);
+      expect(answer.body.detail).toContain(words);
+      expect(answer.body.hint).toContain("Mask, drop or truncate");
+      expect(answer.body.errors.at(-1).path).toBe(`redaction.rules.${redaction.rules.length - 1}.action`);
+    }
+    expect((await control.call("GET", "/deployments/digits")).body).toEqual(before);
+  });
+
+  test.each([
+    ["text and integers", hashes({ input: "text" }, { input: "id" })],
+    ["other actions", { rules: [{ target: { input: "x" }, action: "mask" }] }],
+    ["a name that the model does not tell", hashes({ input: "unheard-of" })],
+  ])("not refused: %s", async (_, redaction) => {
+    expect((await set(control, redaction)).status).toBe(200);
+  });
+
+  test("a primary that has other tensors is looked at alike; one that is away holds up no redaction", async () => {
+    const floats = await openModelServer({ inputs: [tensor("id", "FP64")] });
+    expect((await set(control, hashes({ input: "id" }))).status).toBe(200);
+    const moved = await control.call("PATCH", "/deployments/digits", {
+      body: { primary: { url: floats.url } },
+    });
+    expect(moved).toMatchObject({ status: 400 });
+    expect(moved.body.detail).toContain("the input id is FP64");
+    const body = { name: "away", primary: { url: floats.url } };
+    expect((await control.call("POST", "/deployments", { body })).status).toBe(201);
+    await floats.close();
+    const redaction = hashes({ input: "id" });
+    expect((await control.call("PATCH", "/deployments/away", { body: { redaction } })).status).toBe(200);
   });
 });
 

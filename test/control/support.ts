@@ -89,7 +89,9 @@ export async function call(
 }
 
 /** A V2 server with every model but `unknown`, as far as registration looks at it. */
-export async function openModelServer(): Promise<{ url: string; asked: string[]; close(): Promise<void> }> {
+export async function openModelServer(
+  tensors: { inputs?: object[]; outputs?: object[] } = {},
+): Promise<{ url: string; asked: string[]; close(): Promise<void> }> {
   const asked: string[] = [];
   const server = createServer((request, response) => {
     asked.push(`${request.headers.authorization ?? "-"} ${request.url}`);
@@ -97,7 +99,14 @@ export async function openModelServer(): Promise<{ url: string; asked: string[];
       request.url ?? "",
     );
     response.writeHead(known ? 200 : 404, { "content-type": "application/json" });
-    const metadata = { name: known?.[1], versions: ["1"], platform: "test", inputs: [], outputs: [] };
+    const metadata = {
+      name: known?.[1],
+      versions: ["1"],
+      platform: "test",
+      inputs: [],
+      outputs: [],
+      ...tensors,
+    };
     response.end(JSON.stringify(known ? metadata : { error: "unknown model" }));
   });
   return { url: await listening(server), asked, close: () => closed(server) };

@@ -40,6 +40,12 @@ const requestOf = (text = secret) =>
     ],
   });
 
+/** What requests with `x-hold` are answered after. */
+let letGo: () => void;
+const held = new Promise<void>((resolve) => {
+  letGo = resolve;
+});
+
 let world: GatewayWorld;
 beforeAll(async () => {
   world = await openGatewayWorld({
@@ -52,9 +58,11 @@ beforeAll(async () => {
       failing: redacted({ rules: [rule({ input: "x" }, "hash")] }),
       closed: redacted({ rules: [rule({ input: "text" }, "mask")] }),
       changed: {},
+      moves: redacted({ subject: { header: "x-user" } }),
     },
     primary: (request, response) => {
-      void bodyOf(request).then(() => {
+      void bodyOf(request).then(async () => {
+        if (request.headers["x-hold"] !== undefined) await held;
         const outputs = [{ name: "label", datatype: "BYTES", shape: [1], data: [`${secret}-answer`] }];
         const failed = request.url!.includes("/quotes/");
         response.writeHead(failed ? 400 : 200, { "content-type": "application/json", "set-cookie": secret });
@@ -182,6 +190,33 @@ test("after all of it, no file of the gateway holds the secret", async () => {
   expect(found).toEqual([own]);
   expect(looked.filter((path) => path.endsWith(".parquet")).length).toBeGreaterThanOrEqual(4);
 });
+
+test("a subject that changes while a request is under way leaves nothing of the header before", async () => {
+  const early = world.post("moves", '{"inputs":[]}', { "x-user": `${secret}@example.org`, "x-hold": "1" });
+  await eventually(
+    () => world.ledgerOf("moves"),
+    ({ inFlight }) => inFlight === 1,
+    { withinMs: 10_000, everyMs: 50 },
+  );
+  await world.store.registry.updateDeployment("moves", redacted({ subject: { header: "x-owner" } }));
+  let sent = 1;
+  await eventually(
+    async () => {
+      sent += 1;
+      await world.post("moves", '{"inputs":[]}', { "x-owner": "ada" });
+      return (await rowsOf("moves")).some(({ subject }) => subject !== null);
+    },
+    (known) => known,
+    { withinMs: 20_000, everyMs: 200 },
+  );
+  letGo();
+  await early;
+  expect(await world.settled("moves", sent)).toMatchObject({ captured: sent, balanced: true });
+  const captures = await world.capturesOf("moves");
+  const [first] = captures.toSorted((a, b) => a.receivedAtMs - b.receivedAtMs);
+  expect(first).toMatchObject({ tags: {}, redacted: ["header:x-user"], subject: null });
+  expect((await filesWith("example.org", world.gateway.dataDir)).found).toEqual([]);
+}, 40_000);
 
 test("a change reaches the gateway without a restart", async () => {
   await world.store.registry.updateDeployment(

@@ -272,7 +272,9 @@ describe("bodies of plain JSON", () => {
 
   test("an input that is found by no name might be there without one: refused", () => {
     const unnamed = open("/v1/models/m:predict", { instances: [["Ada"]] }, { predictions: [1] });
-    expect(() => redactorOf(rules([{ input: "text" }, "mask"])).exchange(unnamed)).toThrow(
+    expect(() => redactorOf(rules([{ input: "text" }, "mask"])).exchange(unnamed)).toThrow("names no input");
+    const unlisted = open("/v1/models/m:predict", { inputs: [["Ada"]] }, { predictions: [1] });
+    expect(() => redactorOf(rules([{ input: "text" }, "mask"])).exchange(unlisted)).toThrow(
       "no input was found",
     );
   });
@@ -352,6 +354,48 @@ describe("plain JSON, and what is not where rules look first", () => {
     expect(() => redactorOf(rules(...list)).exchange(bare)).toThrow(/JSON path/);
     const named = redactorOf(rules(...list, [{ json: "$.instances[*][0]" }, "mask"])).exchange(bare);
     expect(everything(named)).not.toContain("Ada");
+  });
+
+  const text: [object, unknown] = [{ input: "text" }, "mask"];
+  test.each<[string, unknown[], [object, unknown][], RegExp | null]>([
+    ["objects and bare ones", [{ text: "Ada" }, ["Ada"]], [text], /^instances\[1\] names no input/],
+    ["objects and a bare text", [{ text: "Ada" }, "Ada"], [text], /^instances\[1\] names no input/],
+    [
+      "one of two bare ones reached by a path",
+      [{ text: "Ada" }, ["Ada"], ["Ada"]],
+      [text, [{ json: "$.instances[2]" }, "mask"]],
+      /^instances\[1\] names no input/,
+    ],
+    [
+      "bare ones that paths reach each",
+      [{ text: "Ada" }, ["Ada"], "Ada"],
+      [text, [{ json: "$.instances[2]" }, "mask"], [{ json: "$.instances[1][0]" }, "drop"]],
+      null,
+    ],
+    [
+      "a path to all of them",
+      [{ text: "Ada" }, ["Ada"], "Ada"],
+      [text, [{ json: "$.instances" }, "mask"]],
+      null,
+    ],
+    ["an object without the field", [{ text: "Ada" }, { n: 1 }], [text], null],
+    ["parameters alone", [["x"], { user: "Ada" }], [[{ json: "$..user" }, "drop"]], null],
+  ])("mixed instances: %s", (_, instances, list, refused) => {
+    const asked = plain("/v1/models/m:predict", { instances }, { predictions: [1] });
+    const redactor = redactorOf(rules(...list));
+    if (refused === null) expect(everything(redactor.exchange(asked))).not.toContain("Ada");
+    else expect(() => redactor.exchange(asked)).toThrow(refused);
+  });
+
+  test("mixed predictions are refused alike", () => {
+    const asked = plain(
+      "/v1/models/m:predict",
+      { instances: [1] },
+      { predictions: [{ label: "Ada" }, "Ada"] },
+    );
+    expect(() => redactorOf(rules([{ output: "label" }, "mask"])).exchange(asked)).toThrow(
+      "predictions[1] names no output",
+    );
   });
 
   test("generate has parameters at the top, in the request and in the answer", () => {

@@ -48,7 +48,7 @@ export function deploymentRoutes(context: ControlContext): Route[] {
           sampleRate: body.sampleRate ?? 1,
           captureEnabled: body.captureEnabled ?? true,
           capture: body.capture,
-          redaction: body.redaction && checkedRedaction(context, body.redaction),
+          redaction: body.redaction && (await checkedRedaction(context, body.redaction, primary)),
           keepAnswers: body.keepAnswers,
           answersBytesPerDay: body.answersBytesPerDay,
           policy: body.policy ?? defaultPolicy,
@@ -72,13 +72,17 @@ export function deploymentRoutes(context: ControlContext): Route[] {
       response: deployment,
       problems: [403, 404, 409, 422],
       handle: async ({ params, body }) => {
-        const { name, primary: before } = await registry.getDeployment(params.deployment);
+        const before = await registry.getDeployment(params.deployment);
+        const { name } = before;
         const { primary, control, redaction, ...rest } = body;
         const newPrimary = primary && (await checkedPrimary(context, primary, name));
-        const model = newPrimary?.model ?? before.model;
+        const model = newPrimary?.model ?? before.primary.model;
+        // Another model may not have what the rules that are there can be applied to.
+        if (redaction ?? newPrimary)
+          await checkedRedaction(context, redaction ?? before.redaction, newPrimary ?? before.primary);
         const changed = await registry.updateDeployment(name, {
           ...rest,
-          redaction: redaction && checkedRedaction(context, redaction),
+          redaction,
           ...(newPrimary ? { primary: newPrimary } : {}),
           ...(control === undefined
             ? {}
