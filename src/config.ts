@@ -71,6 +71,9 @@ const schema = z.object({
   UNDERSTUDY_SPOOL_BYTES_MAX: count(1_048_576, Number.MAX_SAFE_INTEGER).default(8 * 1024 ** 3),
   UNDERSTUDY_BODY_BYTES_MAX: count(1024, 1024 ** 3).default(16 * 1024 ** 2),
   UNDERSTUDY_RETENTION_DAYS: count(1, 36_500).default(14),
+  // A window of an alert is up to seven days long, and wants its minutes.
+  UNDERSTUDY_ROLLUP_MINUTE_DAYS: count(8, 36_500).default(35),
+  UNDERSTUDY_ROLLUP_HOUR_DAYS: count(8, 36_500).default(400),
   UNDERSTUDY_LARGE_BODY_BYTES: count(1024, 1024 ** 3).default(256 * 1024),
   UNDERSTUDY_REDACTION_KEY: z.string().min(32, "must have at least 32 characters").optional(),
   UNDERSTUDY_BUFFER_BYTES: count(1_048_576, 1024 ** 3).default(64 * 1024 ** 2),
@@ -144,6 +147,8 @@ export interface Config {
   largeBodyBytes: number;
   /** Whole days that captures and what hangs on them are kept after their own day has ended. */
   retentionDays: number;
+  /** Whole days that counts of single minutes, and of single hours, are kept. Those of days stay. */
+  rollupDays: { minuteDays: number; hourDays: number };
   /** Key of the hashes that redaction makes. */
   redactionKey: string | undefined;
   /** Memory between the serving thread and the capture side. */
@@ -221,6 +226,10 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
     bodyBytesMax: env.UNDERSTUDY_BODY_BYTES_MAX,
     largeBodyBytes: env.UNDERSTUDY_LARGE_BODY_BYTES,
     retentionDays: env.UNDERSTUDY_RETENTION_DAYS,
+    rollupDays: {
+      minuteDays: env.UNDERSTUDY_ROLLUP_MINUTE_DAYS,
+      hourDays: env.UNDERSTUDY_ROLLUP_HOUR_DAYS,
+    },
     redactionKey: env.UNDERSTUDY_REDACTION_KEY,
     bufferBytes: env.UNDERSTUDY_BUFFER_BYTES,
     hostname: hostname(),

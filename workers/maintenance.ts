@@ -1,6 +1,7 @@
 import { checkLedgers } from "../src/alerts/check-ledgers.js";
 import { sweepAnswers } from "../src/answers/sweep.js";
 import type { BlobStore } from "../src/blobs/blobs.js";
+import type { Config } from "../src/config.js";
 import type { Logger } from "../src/log.js";
 import type { Queues } from "../src/queue/backend.js";
 import {
@@ -24,9 +25,9 @@ export function maintenanceHandlers(deps: {
   queues: Queues;
   blobs: BlobStore;
   log: Logger;
-  retentionDays: number;
+  config: Pick<Config, "retentionDays" | "rollupDays">;
 }): JobHandler[] {
-  const { store, log, retentionDays } = deps;
+  const { store, log, config } = deps;
   return [
     handles(reconcileJob, async () => {
       await reconcile(deps);
@@ -41,7 +42,9 @@ export function maintenanceHandlers(deps: {
       if (works > 0) log.debug({ works }, "answers of lost leases deleted");
     }),
     handles(retentionJob, async () => {
-      await dropOldDays(deps, retentionDays);
+      await dropOldDays(deps, config.retentionDays);
+      const rollups = await store.rollups.dropFine(config.rollupDays);
+      if (rollups > 0) log.info({ rollups }, "old rollups of minutes and hours dropped: coarser ones stay");
     }),
     handles(partitionsJob, async () => {
       const partitions = await store.ensurePartitions({ daysAhead: partitionDaysAhead });

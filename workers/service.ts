@@ -95,11 +95,9 @@ export async function startWorkers(context: {
     await queues.work("rejudge", replayHandlers(rejudgeJob, again, onEnd), { concurrency: 1 });
     await queues.work("alerts", alertHandlers({ store, queues, log }), { concurrency: 1 });
     await queues.work("webhooks", webhookHandlers({ store, webhooks, log }), { concurrency: 8 });
-    await queues.work(
-      "maintenance",
-      maintenanceHandlers({ store, queues, blobs, log, retentionDays: config.retentionDays }),
-      { concurrency: 3 },
-    );
+    await queues.work("maintenance", maintenanceHandlers({ store, queues, blobs, log, config }), {
+      concurrency: 3,
+    });
     const schedules = await keepSchedules(queues, log);
     opened.unshift(async () => schedules.stop());
     return { ready: { metrics: `${urlOf(config.host, metrics.port)}/metrics` }, close };

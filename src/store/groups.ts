@@ -94,12 +94,17 @@ export interface Outcomes {
 }
 
 export interface Rollups {
-  /** Counts of a run's comparisons, by series, over the minutes in which they were captured. */
+  /**
+   * Counts of a run's comparisons, by series, over the minutes in which they were captured. From days, at their edges
+   * hours, at theirs minutes; a range is widened to what is kept where it begins or ends.
+   */
   summary(runId: number, range: TimeRange): Promise<Map<string, SeriesCounts>>;
-  /** The same, over the minutes in which they were judged, from that of `sinceMs` on. */
+  /** Of dispositions, results and decisions, the same over the minutes in which they were judged, from `sinceMs` on. */
   window(runId: number, sinceMs: number): Promise<Map<string, SeriesCounts>>;
   /** Folds deltas into rollups, until none are left. Returns how many; 0 as well while another process folds. */
   compact(): Promise<number>;
+  /** Drops rollups of minutes and of hours that are older than so many days; coarser ones stay. Returns how many. */
+  dropFine(keep: { minuteDays: number; hourDays: number }): Promise<number>;
 }
 
 export interface LedgerReader {

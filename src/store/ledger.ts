@@ -1,6 +1,10 @@
 import type { PrismaClient } from "./client.js";
+import { Prisma } from "./generated/client.js";
 import type { LedgerReader } from "./groups.js";
-import { wholeMinutes } from "./minutes.js";
+import { readHorizons } from "./rollup-horizons.js";
+import { spansOf, wholeRun } from "./rollup-spans.js";
+import { partsOf } from "./rollups.js";
+import { timeOrEdge } from "./sql.js";
 import type { CandidateLedger, Imbalance, Ledger, TimeRange } from "./types.js";
 
 type Reader = Pick<PrismaClient, "$queryRaw">;
@@ -16,7 +20,8 @@ export function createLedgerReader(prisma: Reader): LedgerReader {
 }
 
 async function readRow(prisma: Reader, deploymentId: number, range: TimeRange): Promise<LedgerRow> {
-  const { from, to } = wholeMinutes(range);
+  const spans = spansOf(range, await readHorizons(prisma));
+  const [from, to] = [timeOrEdge(spans.fromMs), timeOrEdge(spans.toMs)];
   const [row] = await prisma.$queryRaw<LedgerRow[]>`
     WITH span AS (
       SELECT ${deploymentId}::int AS deployment_id, ${from}::timestamptz AS "from", ${to}::timestamptz AS "to"
@@ -42,12 +47,8 @@ async function readRow(prisma: Reader, deploymentId: number, range: TimeRange): 
       ORDER BY c.id, r.id DESC
     ), ended AS (
       SELECT run_id, label, sum(n) AS n
-      FROM (
-        SELECT run_id, series, captured_minute, labels, counts FROM rollups
-        UNION ALL
-        SELECT run_id, series, captured_minute, labels, counts FROM rollup_deltas
-      ) AS part JOIN live USING (run_id), span s, unnest(labels, counts) AS cell(label, n)
-      WHERE series = 'dispositions' AND captured_minute >= s."from" AND captured_minute < s."to"
+      FROM (${partsOf("captured", spans, Prisma.sql`ARRAY (SELECT run_id FROM live)`, "dispositions")}) AS part,
+        unnest(labels, counts) AS cell(label, n)
       GROUP BY run_id, label
     ), pending AS (
       SELECT w.run_id, count(*) AS n
@@ -162,11 +163,8 @@ function replayImbalances(prisma: Reader, deploymentId: number): Promise<Imbalan
     JOIN candidates c ON c.id = r.candidate_id
     CROSS JOIN LATERAL (
       SELECT coalesce(sum(n), 0) AS n
-      FROM (
-        SELECT labels, counts FROM rollups WHERE run_id = p.run_id AND series = 'dispositions'
-        UNION ALL
-        SELECT labels, counts FROM rollup_deltas WHERE run_id = p.run_id AND series = 'dispositions'
-      ) AS part, unnest(labels, counts) AS cell(label, n)
+      FROM (${partsOf("captured", wholeRun, Prisma.sql`ARRAY[p.run_id]`, "dispositions")}) AS part,
+        unnest(labels, counts) AS cell(label, n)
     ) AS ended
     CROSS JOIN LATERAL (
       SELECT coalesce(sum(CASE WHEN w.row_list IS NULL THEN w.rows ELSE cardinality(w.row_list) END), 0) AS n

@@ -78,7 +78,7 @@ function commitStatement({ workId, lease, judgedAtMs, rows: given, answers, rest
              g.max_abs, g.max_rel, g.details
       FROM given g, fence f
       ON CONFLICT DO NOTHING
-      RETURNING day, run_id, capture_id, work_id, captured_at, judged_at, primary_version
+      RETURNING day, run_id, capture_id, work_id, captured_at, judged_at, primary_version, max_abs, candidate_ms
     ), kept AS MATERIALIZED (
       SELECT w.*, g.place FROM went_in w JOIN given g USING (capture_id)
     ), diffs AS (${insertDiffs(partsOf(rows, (row) => row.outputs))}
@@ -109,10 +109,14 @@ function insertDiffs(outputs: readonly Part<OutputComparison>[]): Prisma.Sql {
   return Prisma.sql`
       INSERT INTO output_diffs (day, run_id, capture_id, output, result, kind, datatype, shape, elements, mismatches,
                                 max_abs, max_rel, mean_abs, rmse, cosine, non_finite_primary, non_finite_candidate,
-                                flip, decision_from, decision_to, details)
+                                flip, decision_from, decision_to, captured_at, comparison_max_abs, comparison_ms,
+                                details)
       SELECT k.day, k.run_id, k.capture_id, o.output, o.result, o.kind, o.datatype, o.shape::bigint[], o.elements,
              o.mismatches, o.max_abs, o.max_rel, o.mean_abs, o.rmse, o.cosine, o.non_finite_primary,
-             o.non_finite_candidate, o.flip, o.decision_from, o.decision_to, o.details
+             o.non_finite_candidate, o.flip, o.decision_from, o.decision_to,
+             CASE WHEN o.kind IS NOT NULL THEN k.captured_at END,
+             CASE WHEN o.kind IS NOT NULL THEN k.max_abs END,
+             CASE WHEN o.kind IS NOT NULL THEN k.candidate_ms END, o.details
       FROM unnest(
         ${column(outputs, ({ place }) => place)}::bigint[],
         ${column(outputs, ({ part: o }) => o.output)}::text[],

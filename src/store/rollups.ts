@@ -1,46 +1,39 @@
 import type { PrismaClient } from "./client.js";
 import { Prisma } from "./generated/client.js";
 import type { Rollups } from "./groups.js";
-import { wholeMinutes } from "./minutes.js";
-import type { SeriesCounts } from "./types.js";
+import { foldMax, foldStatement } from "./rollup-fold.js";
+import { dropFineRollups, readHorizons } from "./rollup-horizons.js";
+import { type Spans, spansOf } from "./rollup-spans.js";
+import { column, timeOrEdge } from "./sql.js";
+import type { SeriesCounts, TimeRange } from "./types.js";
 
-/** Deltas folded by one statement. */
-const foldMax = 2000;
+type Axis = "captured" | "judged";
 
 /** Counts of a run's comparisons: the folded rollups, and the deltas that wait for the compactor, in one snapshot. */
 export function createRollups(prisma: PrismaClient): Rollups {
-  async function read(runId: number, during: Prisma.Sql): Promise<Map<string, SeriesCounts>> {
-    const rows = await prisma.$queryRaw<{ series: string; label: string; n: number; max: number | null }[]>`
-      SELECT series, label, sum(n)::float8 AS n, max(max) AS max
+  async function read(runId: number, axis: Axis, range: TimeRange): Promise<Map<string, SeriesCounts>> {
+    const rows = await prisma.$queryRaw<
+      { series: string; labels: string[]; counts: number[]; max: number | null }[]
+    >`
+      SELECT series, json_agg(label) AS labels, json_agg(n) AS counts, max(max) AS max
       FROM (
-        SELECT series, labels, counts, max FROM rollups WHERE run_id = ${runId} AND ${during}
-        UNION ALL
-        SELECT series, labels, counts, max FROM rollup_deltas WHERE run_id = ${runId} AND ${during}
-      ) AS part, unnest(labels, counts) AS cell(label, n)
-      GROUP BY series, label`;
-    const bySeries = new Map<string, SeriesCounts>();
-    for (const { series, label, n, max } of rows) {
-      const found = bySeries.get(series) ?? { counts: new Map(), max: null };
-      found.counts.set(label, n);
-      if (max !== null) found.max = Math.max(found.max ?? Number.NEGATIVE_INFINITY, max);
-      bySeries.set(series, found);
-    }
-    return bySeries;
+        SELECT series, label, sum(n)::float8 AS n, max(max) AS max
+        FROM (${partsOf(axis, spansOf(range, await readHorizons(prisma)), Prisma.sql`ARRAY[${runId}::int]`)}) AS part,
+          unnest(labels, counts) AS cell(label, n)
+        GROUP BY series, label
+      ) AS summed
+      GROUP BY series`;
+    return new Map(
+      rows.map(({ series, labels, counts, max }) => [
+        series,
+        { counts: new Map(labels.map((label, i) => [label, counts[i]!])), max },
+      ]),
+    );
   }
 
   return {
-    summary(runId, range) {
-      const { from, to } = wholeMinutes(range);
-      return read(
-        runId,
-        Prisma.sql`captured_minute >= ${from}::timestamptz AND captured_minute < ${to}::timestamptz`,
-      );
-    },
-
-    window(runId, sinceMs) {
-      const { from } = wholeMinutes({ fromMs: sinceMs, toMs: null });
-      return read(runId, Prisma.sql`judged_minute >= ${from}::timestamptz`);
-    },
+    summary: (runId, range) => read(runId, "captured", range),
+    window: (runId, sinceMs) => read(runId, "judged", { fromMs: sinceMs, toMs: null }),
 
     async compact() {
       for (let folded = 0; ; ) {
@@ -50,42 +43,37 @@ export function createRollups(prisma: PrismaClient): Rollups {
         if (taken < foldMax) return folded;
       }
     },
+
+    dropFine: (keep) => dropFineRollups(prisma, keep),
   };
 }
 
 /**
- * Deltas leave in the statement that adds them, so none is folded twice and none that is appended meanwhile is lost.
- * The sum is made in DO UPDATE, from the row as it is once locked, not as the snapshot had it: right even if another
- * compactor has just finished. The lock only keeps two from working at a time, where they might deadlock.
+ * What was counted of some runs in a range, in parts that are still to be added up: the rollups that cover it, and the
+ * deltas that are not in them yet.
+ *
+ * @param runIds an int[]
+ * @param series those that are wanted; null: all
  */
-const foldStatement = Prisma.sql`
-  WITH guard AS MATERIALIZED (
-    SELECT pg_try_advisory_xact_lock(hashtext('understudy'), hashtext('compact')) AS mine
-  ), taken AS (
-    DELETE FROM rollup_deltas
-    WHERE id IN (SELECT id FROM rollup_deltas WHERE (SELECT mine FROM guard) ORDER BY id LIMIT ${foldMax})
-    RETURNING run_id, captured_minute, judged_minute, primary_version, series, labels, counts, max
-  ), cell AS (
-    SELECT run_id, captured_minute, judged_minute, primary_version, series, label, sum(n)::bigint AS n, max(max) AS max
-    FROM taken, unnest(labels, counts) AS cell(label, n)
-    GROUP BY 1, 2, 3, 4, 5, 6
-  ), folded AS (
-    INSERT INTO rollups AS old (run_id, captured_minute, judged_minute, primary_version, series, labels, counts, max)
-    SELECT run_id, captured_minute, judged_minute, primary_version, series, array_agg(label), array_agg(n), max(max)
-    FROM cell
-    GROUP BY 1, 2, 3, 4, 5
-    ON CONFLICT (run_id, captured_minute, judged_minute, primary_version, series) DO UPDATE
-    SET (labels, counts, max) = (
-      SELECT array_agg(label), array_agg(n), greatest(old.max, excluded.max)
-      FROM (
-        SELECT label, sum(n)::bigint AS n
-        FROM (
-          SELECT * FROM unnest(old.labels, old.counts) AS a(label, n)
-          UNION ALL
-          SELECT * FROM unnest(excluded.labels, excluded.counts) AS b(label, n)
-        ) AS both_sides
-        GROUP BY label
-      ) AS summed
-    )
-  )
-  SELECT count(*)::int AS taken FROM taken`;
+export function partsOf(
+  axis: Axis,
+  { fromMs, toMs, spans }: Spans,
+  runIds: Prisma.Sql,
+  series: string | null = null,
+): Prisma.Sql {
+  const minute = axis === "captured" ? Prisma.sql`captured_minute` : Prisma.sql`judged_minute`;
+  const wanted = series === null ? Prisma.sql`TRUE` : Prisma.sql`series = ${series}`;
+  return Prisma.sql`
+    SELECT r.run_id, r.series, r.labels, r.counts, r.max
+    FROM unnest(
+      ${column(spans, ({ level }) => level)}::text[],
+      ${column(spans, (span) => timeOrEdge(span.fromMs))}::timestamptz[],
+      ${column(spans, (span) => timeOrEdge(span.toMs))}::timestamptz[]
+    ) AS span(level, "from", "to")
+    JOIN rollups r ON r.axis = ${axis} AND r.level = span.level AND r.start >= span."from" AND r.start < span."to"
+    WHERE r.run_id = ANY (${runIds}) AND ${wanted}
+    UNION ALL
+    SELECT run_id, series, labels, counts, max FROM rollup_deltas
+    WHERE run_id = ANY (${runIds}) AND ${wanted}
+      AND ${minute} >= ${timeOrEdge(fromMs)}::timestamptz AND ${minute} < ${timeOrEdge(toMs)}::timestamptz`;
+}

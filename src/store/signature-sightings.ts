@@ -1,5 +1,7 @@
 import type { PrismaClient } from "./client.js";
 import { Prisma } from "./generated/client.js";
+import { wholeRun } from "./rollup-spans.js";
+import { partsOf } from "./rollups.js";
 import { column, time } from "./sql.js";
 
 /** A group of divergences in one run. */
@@ -32,50 +34,45 @@ export async function readSightings(
   runId: number,
   marked: readonly string[],
 ): Promise<Sightings> {
-  const cells = await prisma.$queryRaw<Cell[]>`
-    SELECT run_id AS "runId", series, label, sum(n)::float8 AS n,
-           min(captured_minute) AS "firstMinute", max(captured_minute) AS "lastMinute"
-    FROM (${partsOf(Prisma.sql`rollups`, runIds)} UNION ALL ${partsOf(Prisma.sql`rollup_deltas`, runIds)}) AS part,
-         unnest(labels, counts) AS cell(label, n)
-    GROUP BY run_id, series, label`;
-  const samples = new Map<number, number>();
-  for (const { series, label, runId: run, n } of cells) {
-    if (series === "results" && (label === "match" || label === "mismatch")) {
-      samples.set(run, (samples.get(run) ?? 0) + n);
-    }
-  }
-  const isMarked = new Set(marked);
-  const seen = cells.filter(
-    (cell) => cell.series === "signatures" && (cell.runId === runId || isMarked.has(cell.label)),
-  );
+  const runs = Prisma.sql`${column(runIds, (id) => id)}::int[]`;
+  const counted = await prisma.$queryRaw<{ runId: number; n: number }[]>`
+    SELECT run_id AS "runId", sum(n)::float8 AS n
+    FROM (${partsOf("captured", wholeRun, runs, "results")}) AS part, unnest(labels, counts) AS cell(label, n)
+    WHERE label IN ('match', 'mismatch') GROUP BY run_id`;
+  const samples = new Map(counted.map(({ runId: run, n }) => [run, n]));
+  const seen = await prisma.$queryRaw<Cell[]>`
+    SELECT run_id AS "runId", hash, sum(n)::float8 AS n, min(first) AS "firstMinute", max(last) AS "lastMinute"
+    FROM (
+      SELECT run_id, hash, count AS n, first_minute AS first, last_minute AS last
+      FROM signature_sightings WHERE run_id = ANY (${runs})
+      UNION ALL
+      SELECT run_id, label, n, captured_minute, captured_minute
+      FROM rollup_deltas, unnest(labels, counts) AS cell(label, n)
+      WHERE run_id = ANY (${runs}) AND series = 'signatures'
+    ) AS part
+    WHERE run_id = ${runId} OR hash = ANY (${column(marked, (hash) => hash)}::text[])
+    GROUP BY run_id, hash`;
   const ends = await readEnds(prisma, seen);
   const appearances = new Map<string, Map<number, Appearance>>();
   for (const [i, cell] of seen.entries()) {
-    const byRun = appearances.get(cell.label) ?? new Map<number, Appearance>();
+    const byRun = appearances.get(cell.hash) ?? new Map<number, Appearance>();
     byRun.set(cell.runId, {
       count: cell.n,
       firstMinuteMs: cell.firstMinute.getTime(),
       lastMinuteMs: cell.lastMinute.getTime(),
       ...ends[i]!,
     });
-    appearances.set(cell.label, byRun);
+    appearances.set(cell.hash, byRun);
   }
   return { samples, appearances };
 }
 
 interface Cell {
   runId: number;
-  series: string;
-  label: string;
+  hash: string;
   n: number;
   firstMinute: Date;
   lastMinute: Date;
-}
-
-function partsOf(table: Prisma.Sql, runIds: readonly number[]): Prisma.Sql {
-  return Prisma.sql`
-    SELECT run_id, captured_minute, series, labels, counts FROM ${table}
-    WHERE run_id = ANY (${column(runIds, (id) => id)}::int[]) AND series IN ('signatures', 'results')`;
 }
 
 /** The first and the last comparison of each: the minute tells their day, so one partition each is looked at. */
@@ -91,7 +88,7 @@ async function readEnds(
     SELECT f.id AS "firstId", f.at AS "firstAt", l.id AS "lastId", l.at AS "lastAt"
     FROM unnest(
       ${column(seen, ({ runId }) => runId)}::int[],
-      ${column(seen, ({ label }) => label)}::text[],
+      ${column(seen, ({ hash }) => hash)}::text[],
       ${column(seen, ({ firstMinute }) => time(firstMinute.getTime()))}::timestamptz[],
       ${column(seen, ({ lastMinute }) => time(lastMinute.getTime()))}::timestamptz[]
     ) WITH ORDINALITY AS p(run_id, hash, first_minute, last_minute, place)

@@ -29,6 +29,12 @@ export function time(atMs: number): string {
   return new Date(atMs).toISOString();
 }
 
+/** The same, and the ends of time where it is not finite. */
+export function timeOrEdge(atMs: number): string {
+  if (Number.isFinite(atMs)) return time(atMs);
+  return atMs < 0 ? "-infinity" : "infinity";
+}
+
 /** Text that Postgres takes: it refuses NUL, which becomes U+FFFD, as lone surrogates do on the wire. */
 export function cleanText(text: string): string {
   return text.replaceAll("\0", "\ufffd");

@@ -170,7 +170,13 @@ test("folding into rollups that are there adds up labels and keeps the largest",
       ],
     ]),
   );
-  expect(await own.prisma.rollup.count()).toBe(1);
+  // Of each level one row.
+  expect((await own.prisma.rollup.findMany()).map(({ level }) => level).sort()).toEqual([
+    "day",
+    "hour",
+    "minute",
+    "run",
+  ]);
 });
 
 test("more deltas than one statement folds", async () => {
@@ -260,4 +266,59 @@ test("counts are conserved while works commit and compactors run", async () => {
   expect(await count()).toBe(total);
   expect(folded).toBe(2 * total);
   expect(reads).toBeGreaterThan(0);
+});
+
+test("a range says the same from deltas, from their levels, and when the finest are gone", async () => {
+  const own = await openWorldForTest();
+  const { candidate } = await addShadow(own);
+  const run = candidate.liveRunId;
+  const { rollups } = own.store;
+  const dayMs = 86_400_000;
+  const today = Math.floor(Date.now() / dayMs) * dayMs;
+  const startMs = today - 50 * dayMs;
+  // One every seven minutes for five days, long ago.
+  await own.prisma.$executeRaw`
+    INSERT INTO rollup_deltas (work_id, run_id, captured_minute, judged_minute, primary_version, series, labels, counts, max)
+    SELECT 1, ${run}, at, at, (i % 2)::text, 's', ARRAY['a', 'b' || i % 3], ARRAY[1, 2], i
+    FROM generate_series(0, 1028) AS i, LATERAL (SELECT to_timestamp(${startMs / 1000} + i * 420) AS at) AS t`;
+  const day = 1440;
+  const ranges = [
+    [0, 7],
+    [59, 61],
+    [100, 200],
+    [30, 5 * day],
+    [day, 2 * day],
+    [day - 1, 3 * day + 61],
+  ].map(([from, to]) => ({ fromMs: startMs + from! * minuteMs, toMs: startMs + to! * minuteMs }));
+  const openEnded = [
+    { fromMs: startMs + 777 * minuteMs, toMs: null },
+    { fromMs: null, toMs: startMs + 777 * minuteMs },
+    wholeTime,
+  ];
+  const read = async (asked: { fromMs: number | null; toMs: number | null }[]) =>
+    Promise.all(asked.map((range) => rollups.summary(run, range)));
+  const fromDeltas = await read([...ranges, ...openEnded]);
+  expect(fromDeltas[0]!.get("s")?.counts.get("a")).toBe(1);
+  await rollups.compact();
+  expect(await read([...ranges, ...openEnded])).toEqual(fromDeltas);
+
+  // The first turn says what will go, the second takes it: who reads meanwhile misses nothing.
+  const levels = async () =>
+    new Set((await own.prisma.rollup.findMany({ where: { axis: "captured" } })).map(({ level }) => level));
+  expect(await rollups.dropFine({ minuteDays: 35, hourDays: 400 })).toBe(0);
+  expect(await rollups.dropFine({ minuteDays: 35, hourDays: 400 })).toBeGreaterThan(1000);
+  expect(await levels()).toEqual(new Set(["hour", "day", "run"]));
+  const hourMs = 60 * minuteMs;
+  const widened = (stepMs: number) =>
+    ranges.map(({ fromMs, toMs }) => ({
+      fromMs: Math.floor(fromMs / stepMs) * stepMs,
+      toMs: Math.ceil(toMs / stepMs) * stepMs,
+    }));
+  expect(await read(ranges)).toEqual(await read(widened(hourMs)));
+  expect(await read([ranges[4]!])).toEqual([fromDeltas[4]]);
+  await rollups.dropFine({ minuteDays: 10, hourDays: 20 });
+  await rollups.dropFine({ minuteDays: 10, hourDays: 20 });
+  expect(await levels()).toEqual(new Set(["day", "run"]));
+  expect(await read(ranges)).toEqual(await read(widened(dayMs)));
+  expect(await read([ranges[4]!, wholeTime])).toEqual([fromDeltas[4], fromDeltas.at(-1)]);
 });
