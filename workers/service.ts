@@ -3,6 +3,7 @@ import { createAnswerKeeper } from "../src/answers/keeper.js";
 import { createAnswerQuota } from "../src/answers/quota.js";
 import type { BlobStore } from "../src/blobs/blobs.js";
 import type { Config } from "../src/config.js";
+import { keepJudging } from "../src/gate/keep-judging.js";
 import type { Logger } from "../src/log.js";
 import { createMetrics, serveMetrics } from "../src/metrics.js";
 import { urlOf } from "../src/process/address.js";
@@ -14,6 +15,7 @@ import { createHosts } from "../src/replay/hosts.js";
 import { createLanes } from "../src/replay/lanes.js";
 import { createClock } from "../src/replay/pacing/clock.js";
 import { createSender } from "../src/replay/pacing/sender.js";
+import type { ReplayEnd } from "../src/replay/replay-work.js";
 import { createSuspects } from "../src/replay/suspects.js";
 import { createTimeLines } from "../src/replay/time-line.js";
 import { createTurns, everyTurn } from "../src/replay/turns.js";
@@ -87,9 +89,16 @@ export async function startWorkers(context: {
     await queues.work("replay", replayHandlers(replayJob, replay, onEnd), { concurrency });
     // Slices are taken up ahead of their time and wait for it; how many requests are sent at a time is capped elsewhere.
     const history = { ...replay, turns: everyTurn };
-    await queues.work("history", replayHandlers(historyJob, history, onEnd), { concurrency: slicesAtATime });
     const conductor = keepConducting({ replays: store.replays, queues, log });
-    opened.unshift(conductor.stop);
+    const onSlice = (end: ReplayEnd) => {
+      onEnd(end);
+      if (end.end === "committed") conductor.wake();
+    };
+    await queues.work("history", replayHandlers(historyJob, history, onSlice), {
+      concurrency: slicesAtATime,
+    });
+    const judges = keepJudging({ store, log });
+    opened.unshift(conductor.stop, judges.stop);
     // One at a time, and with turns of its own: it neither waits for live replays nor takes their places.
     const again = { ...replay, turns: createTurns(1), suspects: createSuspects() };
     await queues.work("rejudge", replayHandlers(rejudgeJob, again, onEnd), { concurrency: 1 });

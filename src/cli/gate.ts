@@ -7,11 +7,13 @@ import { gateText } from "../gate/text.js";
 import { gateApproveCommand } from "./gate-approve.js";
 import { reportFile, writeReports } from "./gate-reports.js";
 import { gateVerifyCommand } from "./gate-verify.js";
+import { watchGate } from "./gate-watch.js";
 import { duration, fraction, userName } from "./options.js";
 
 interface Options {
   candidate?: string;
   since?: number;
+  selection?: string;
   maxDiffRate?: number;
   maxFlipRate?: number;
   maxErrorRate?: number;
@@ -35,8 +37,11 @@ Exit codes:
   3  inconclusive
   2  cannot run
 
-Example:
-  understudy gate digits --candidate int8 --max-diff-rate 1% --max-error-rate 0.1%`;
+Examples:
+  understudy gate digits --candidate int8 --max-diff-rate 1% --max-error-rate 0.1%
+  understudy gate digits --candidate int8 --selection friday --max-diff-rate 1%
+
+With --selection, Ctrl-C cancels the gate.`;
 
 /** `understudy gate`: judges a candidate by limits, for CI. */
 export function gateCommand(): Command {
@@ -45,6 +50,10 @@ export function gateCommand(): Command {
     .argument("<deployment>", "name of the deployment")
     .option("--candidate <name>", "name of the candidate (required)")
     .option("--since <span>", "judge the live run this far back (default: 24h)", duration)
+    .option(
+      "--selection <name>",
+      "judge this sealed selection instead: replay what is needed of it, until the verdict is certain",
+    )
     .option("--max-diff-rate <rate>", "largest share of mismatches", fraction)
     .option("--max-flip-rate <rate>", "largest share of changed decisions", fraction)
     .option("--max-error-rate <rate>", "largest share of requests that the candidate fails", fraction)
@@ -80,9 +89,12 @@ async function gate(deployment: string, options: Options, command: Command): Pro
   }
   const { since, json, author = userName(), report: files = [], ...rest } = options;
   const api = createApiClient(loadConfig().controlUrl);
-  const done = await api.post<Gate>("/gates", { deployment, sinceMs: since, author, ...rest });
+  const opened = await api.post<Gate>("/gates", { deployment, sinceMs: since, author, ...rest });
+  const done = await watchGate(api, opened);
   if (done.report === null || done.verdict === null) {
-    throw new UnderstudyError("internal", `Gate ${done.id} ended without a verdict: ${done.error}`);
+    throw new UnderstudyError("conflict", `Gate ${done.id} ended without a verdict. ${done.error}`, {
+      hint: "What was replayed for it stays: the same gate again goes on from there.",
+    });
   }
   await writeReports(files, done, done.report);
   process.stdout.write(json ? `${JSON.stringify(done)}\n` : `${gateText(done.report)}\ngate ${done.id}\n`);

@@ -1,16 +1,12 @@
 import type { Replay } from "../control/api.js";
-
-const barMax = 30;
+import { progressBar } from "./progress-bar.js";
 
 /** One line: how far it is. @param columns of the terminal */
 export function progressLine(replay: Replay, columns: number): string {
   const { id, state, ended, captures } = replay;
   const share = captures === 0 ? 1 : ended / captures;
   const words = `replay ${id} ${state}  ${ended} of ${captures}  ${Math.floor(share * 100)} %`;
-  const room = Math.min(barMax, columns - words.length - 5);
-  if (room < 5) return words;
-  const full = Math.round(share * room);
-  return `[${"#".repeat(full)}${"-".repeat(room - full)}]  ${words}`;
+  return progressBar(words, share, columns);
 }
 
 /** What came of it, for people. */

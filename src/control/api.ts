@@ -1065,9 +1065,16 @@ export const gateCreate = gateCriteriaSchema
       .int("must be a whole number")
       .min(1_000, "must be at least 1000")
       .max(366 * 86_400_000, "must be at most 366 days")
-      .default(86_400_000)
+      .optional()
       .meta({ description: "How far back the live run is judged; default: 24 hours" }),
+    selection: name.optional().meta({
+      description: "Judge this sealed selection instead: what is needed of it is replayed to the candidate",
+    }),
     author: person.default("unknown").meta({ description: "Who asks; nobody checks who they are" }),
+  })
+  .refine(({ selection, sinceMs }) => selection === undefined || sinceMs === undefined, {
+    path: ["sinceMs"],
+    error: "belongs to the live run: give either sinceMs or selection",
   })
   .meta({ id: "GateCreate" });
 export type GateCreate = z.input<typeof gateCreate>;
@@ -1086,6 +1093,14 @@ export const gateItem = z
     state: z.enum(gateStates),
     verdict: z.enum(["pass", "fail", "inconclusive"]).nullable(),
     error: z.string().nullable().meta({ description: "Why there is no verdict" }),
+    selection: z
+      .object({
+        name: z.string(),
+        members: count,
+        read: count.meta({ description: "Members that are finished, in the order of its seal" }),
+      })
+      .nullable()
+      .meta({ description: "null: the live run was judged" }),
     sha256: z.string().nullable().meta({ description: "Of the report as evidence: over its canonical JSON" }),
     createdAt: moment,
     endedAt: moment.nullable(),

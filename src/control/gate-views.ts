@@ -4,7 +4,8 @@ import type { Promotion as StoredPromotion } from "../store/promotions.js";
 import type { Gate, GateItem, GateReport, Promotion } from "./api.js";
 
 export function gateItemView(gate: StoredGate): GateItem {
-  const { id, deployment, candidate, runId, runKind, author, state, verdict, error, sha256 } = gate;
+  const { id, deployment, candidate, runId, runKind, author, state, verdict, error, sha256, selection } =
+    gate;
   return {
     id,
     deployment,
@@ -15,6 +16,7 @@ export function gateItemView(gate: StoredGate): GateItem {
     state,
     verdict,
     error,
+    selection: selection && { name: selection.name, members: selection.members, read: selection.read },
     sha256,
     createdAt: gate.createdAtMs,
     endedAt: gate.endedAtMs,

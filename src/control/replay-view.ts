@@ -1,3 +1,4 @@
+import { lagP99MsMax } from "../replay/lag.js";
 import { countAbove } from "../stats/sketch.js";
 import type { ReplayFidelity } from "../store/replay-fidelity.js";
 import type { Replay as StoredReplay } from "../store/replay-types.js";
@@ -9,8 +10,6 @@ type Series = ReadonlyMap<string, SeriesCounts>;
 
 /** Above this a request counts as late. */
 const lateMs = 10;
-/** Above this the load was another than the recorded one, and the latencies under it say nothing. */
-const lagP99MsMax = 50;
 
 /**
  * @param series of its run, over all time

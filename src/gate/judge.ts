@@ -83,9 +83,9 @@ function judgeRate(name: RateName, limit: number, alpha: number, sample: GateSam
   };
 }
 
-function judgeLatency(limit: number, alpha: number, { latency, remaining }: GateSample): JudgedCriterion {
+function judgeLatency(limit: number, alpha: number, { latency, latencyVoid }: GateSample): JudgedCriterion {
   const head = { name: "p99Regression" as const, limit, alpha, needed: null, events: null };
-  if (latency === null || latency.candidateMs.length === 0) {
+  if (latencyVoid !== null || latency === null || latency.candidateMs.length === 0) {
     return {
       ...head,
       verdict: "inconclusive",
@@ -94,12 +94,17 @@ function judgeLatency(limit: number, alpha: number, { latency, remaining }: Gate
       trials: 0,
       evidence: { against: 0, for: 0, needed: -Math.log(alpha) },
       reason:
-        latency === null
+        latencyVoid ??
+        (latency === null
           ? "there is no control to hold the candidate's latency against; register one, or accept the primary's own latency"
-          : "no request was answered by both sides",
+          : "no request was answered by both sides"),
     };
   }
-  const pairs = { candidateMs: latency.candidateMs, controlMs: latency.referenceMs, remaining };
+  const pairs = {
+    candidateMs: latency.candidateMs,
+    controlMs: latency.referenceMs,
+    remaining: latency.remaining,
+  };
   const { verdict, evidence, neededEvidence } = createLatencyTest({
     quantile,
     regression: limit,

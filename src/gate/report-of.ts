@@ -1,14 +1,14 @@
 import { formatComparisonId } from "../ids.js";
 import type { ComparisonRow } from "../store/comparisons.js";
 import type { FrozenSet, OutputErrors, SetStretch } from "../store/gate-sets.js";
-import type { GatePins } from "../store/gate-types.js";
-import type { Ledger, RunKind } from "../store/types.js";
+import type { GatePins, GateSelection } from "../store/gate-types.js";
+import type { RunKind } from "../store/types.js";
 import type { GateCriteria } from "./criteria.js";
 import { ledgerDigest, modelDigest } from "./evidence.js";
 import { type GateJudgement, quantileOf } from "./judge.js";
-import { countText, percentText } from "./numbers.js";
+import { countText } from "./numbers.js";
 import type { GateReport } from "./report.js";
-import type { SeenLatency } from "./run-gate.js";
+import type { SeenLatency } from "./seen-latency.js";
 import { coverageOf, type GateSample, sum } from "./set.js";
 import { summaryText } from "./words.js";
 
@@ -22,19 +22,22 @@ export interface ReportParts {
   run: { id: number; kind: RunKind };
   pins: GatePins;
   set: FrozenSet;
+  /** With `read` as it was judged; null: of a live run. */
+  selection: GateSelection | null;
   sample: GateSample;
   judgement: GateJudgement;
-  ledger: Ledger;
+  ledger: GateReport["ledger"];
   latency: SeenLatency | null;
   timeline: readonly SetStretch[];
   outputs: readonly OutputErrors[];
   worst: readonly (ComparisonRow & { mismatching: string[] })[];
+  /** What must be known beside the numbers, and is not in them. */
+  remarks: readonly string[];
 }
 
 /** The report of a gate: everything that any of its forms shows. Pure. */
 export function reportOf(parts: ReportParts): GateReport {
-  const { deployment, candidate, author, criteria, run, pins, set, sample, judgement, ledger } = parts;
-  const { candidates: _, ...account } = ledger;
+  const { deployment, candidate, author, criteria, run, pins, set, selection, sample, judgement } = parts;
   const { url, name, version, sha256 } = pins.model;
   return {
     format: 1,
@@ -44,7 +47,12 @@ export function reportOf(parts: ReportParts): GateReport {
     run,
     model: { url, name, version, sha256 },
     policyVersion: pins.policy.version,
-    selection: null,
+    selection: selection && {
+      name: selection.name,
+      sha256: selection.sha256,
+      members: selection.members,
+      read: selection.read,
+    },
     set: {
       frozenAt: set.frozenAtMs,
       from: set.fromMs,
@@ -60,7 +68,7 @@ export function reportOf(parts: ReportParts): GateReport {
     requirements: judgement.requirements,
     counts: sample.counts,
     coverage: coverageOf(sample),
-    ledger: account,
+    ledger: parts.ledger,
     timeline: parts.timeline.map(({ atMs, ...stretch }) => ({ at: atMs, ...stretch })),
     outputs: [...parts.outputs],
     latency: latencyOf(parts.latency),
@@ -75,7 +83,7 @@ export function reportOf(parts: ReportParts): GateReport {
     digests: {
       model: modelDigest(pins.model),
       policy: pins.policy.sha256,
-      selection: null,
+      selection: selection?.sha256 ?? null,
       ledger: ledgerDigest(sample.counts),
     },
     notes: notesOf(parts),
@@ -98,27 +106,35 @@ function latencyOf(seen: SeenLatency | null): GateReport["latency"] {
 }
 
 /** What a reader must know beside the numbers. */
-function notesOf({ set, sample, criteria, latency, ledger }: ReportParts): string[] {
+function notesOf({ set, selection, sample, criteria, latency, remarks }: ReportParts): string[] {
   const { counts } = sample;
-  const lost = sum(ledger.dropped) + ledger.lost;
-  const judged = latency !== null && criteria.maxP99Regression !== undefined;
+  const judged = latency !== null && criteria.maxP99Regression !== undefined && sample.latencyVoid === null;
+  const pairs = countText(latency?.pairs.candidateMs.length ?? 0);
   const lines: (string | false)[] = [
-    set.pending > 0 &&
+    selection !== null && selectionNote(selection, set.pending),
+    selection === null &&
+      set.pending > 0 &&
       `${countText(set.pending)} captures behind the watermark were not finished in their order when the gate started, and are not judged.`,
     counts.erased > 0 && `${countText(counts.erased)} of the captures were erased.`,
     sum(counts.notReplayed) > 0 &&
       `${countText(sum(counts.notReplayed))} captures were not replayed; they count against the coverage.`,
     counts.dead + counts.expired > 0 &&
       `${countText(counts.dead + counts.expired)} captures were given up; they count against the coverage.`,
-    lost > 0 &&
-      `${countText(lost)} requests of that time were dropped or lost before they were captured (${percentText(lost / Math.max(1, ledger.received))}).`,
+    ...remarks,
     judged &&
       latency.pairs.reference === "primary" &&
       criteria.acceptInlinePrimaryLatency &&
       "Latency was held against the primary's own, inline, as accepted: it was measured under another load than the candidate's.",
     judged &&
       latency.thinned &&
-      `Of the pairs of latencies, ${countText(latency.pairs.candidateMs.length)}, evenly spread, were judged.`,
+      `Of the pairs of latencies, ${pairs}, ${selection === null ? "evenly spread" : "the first in the order of the seal"}, were judged.`,
   ];
   return lines.filter((line) => line !== false);
+}
+
+function selectionNote({ name, members, read }: GateSelection, left: number): string {
+  const of = `of the ${countText(members)} members of the sealed selection ${name}`;
+  return left === 0
+    ? `All ${of} were read.`
+    : `${countText(read)} ${of} were read, in the order of its seal; the verdict was certain then.`;
 }

@@ -85,15 +85,27 @@ export const gateReportSchema = z.object({
     sha256: z.string().nullable(),
   }),
   policyVersion: count,
-  selection: z.object({ name: z.string(), sha256: z.string(), members: count }).nullable(),
+  selection: z
+    .object({
+      name: z.string(),
+      sha256: z.string(),
+      members: count,
+      read: count.meta({ description: "Members that were judged, in the order of its seal" }),
+    })
+    .nullable(),
   set: z
     .object({
       frozenAt: z.number(),
       from: z.number(),
       firstAt: z.number().nullable(),
-      watermark: z.number().meta({ description: "Everything captured before it was finished" }),
+      watermark: z.number().meta({
+        description: "Everything captured before it was finished; of a selection: after all that was read",
+      }),
       waiting: count.meta({ description: "Captured over a minute before, and not finished" }),
-      pending: count.meta({ description: "Captured behind the watermark, waiting included: not judged" }),
+      pending: count.meta({
+        description:
+          "Captured behind the watermark, waiting included: not judged. Of a selection: its members that were not read",
+      }),
     })
     .meta({ description: "What was judged: frozen when the gate started" }),
   criteriaGiven: gateCriteriaSchema,
@@ -130,7 +142,9 @@ export const gateReportSchema = z.object({
     .object({
       reference: z.enum(["control", "primary"]),
       pairs: count,
-      thinned: z.boolean().meta({ description: "Every so manieth pair, for there were too many" }),
+      thinned: z.boolean().meta({
+        description: "Every so manieth pair, for there were too many; of a selection: the first so many",
+      }),
       quantiles: z.array(latencyQuantile),
     })
     .nullable(),

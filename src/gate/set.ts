@@ -1,4 +1,7 @@
-/** How the requests of a gate's set ended: the base sample alone, up to the watermark. */
+/**
+ * How the requests of a gate's set ended: of a live run the base sample alone, up to the watermark; of a sealed selection
+ * the members that were read.
+ */
 export interface SetCounts {
   captured: number;
   matches: number;
@@ -20,6 +23,8 @@ export interface LatencyPairs {
   reference: "control" | "primary";
   candidateMs: Float64Array;
   referenceMs: Float64Array;
+  /** Pairs of a sealed selection that are not among these, at most; `Infinity` for live traffic. */
+  remaining: number;
 }
 
 /** All that a verdict hangs on. */
@@ -32,6 +37,8 @@ export interface GateSample {
   balanced: boolean;
   /** null: nothing was replayed to a control, and the primary is not accepted instead. */
   latency: LatencyPairs | null;
+  /** Why latencies say nothing although there are some; null: they do. */
+  latencyVoid: string | null;
 }
 
 export const sum = (counts: Record<string, number>): number =>

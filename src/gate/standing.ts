@@ -34,9 +34,10 @@ export async function standingOf(
   return { changed, erased: ledger === "changed" ? 0 : ledger };
 }
 
-function setOf(gate: StoredGate, { set, counts }: GateReport): FrozenSet {
+function setOf(gate: StoredGate, { set, counts, selection }: GateReport): FrozenSet {
   return {
     runId: gate.runId,
+    selection: gate.selection && { id: gate.selection.id, read: selection?.read ?? 0 },
     frozenAtMs: set.frozenAt,
     fromMs: set.from,
     firstMs: set.firstAt,

@@ -13,9 +13,10 @@ export function faultsOf(report: GateReport, sha256: string | null): string[] {
   const again = judgeGate(report.criteriaGiven, {
     counts: report.counts,
     waiting: report.set.waiting,
-    remaining: Number.POSITIVE_INFINITY,
+    remaining: report.selection === null ? Number.POSITIVE_INFINITY : report.set.pending,
     balanced: report.ledger.balanced === true,
     latency: null,
+    latencyVoid: null,
   });
   const judged = new Map(report.criteria.map(({ name, verdict }) => [name, verdict]));
   for (const { name, verdict } of again.criteria) {

@@ -14,13 +14,21 @@ export function keepConducting(deps: {
   replays: Pick<Replays, "conduct">;
   queues: Pick<Queues, "add">;
   log: Logger;
-}): { stop(): Promise<void> } {
+}): {
+  /** A work has ended, so there may be room for the next: the step is taken now. */
+  wake(): void;
+  stop(): Promise<void>;
+} {
   const { replays, queues, log } = deps;
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
   let failing = false;
+  let stepping = false;
+  let woken = false;
 
   async function step(): Promise<void> {
+    stepping = true;
+    woken = false;
     try {
       const due = await replays.conduct();
       if (due.length > 0) {
@@ -35,7 +43,8 @@ export function keepConducting(deps: {
       if (!failing) log.warn({ error: messageOf(error) }, "replays not taken on");
       failing = true;
     }
-    if (!stopped) timer = setTimeout(next, everyMs);
+    stepping = false;
+    if (!stopped) timer = setTimeout(next, woken && !failing ? 0 : everyMs);
   }
 
   let running = Promise.resolve();
@@ -44,6 +53,12 @@ export function keepConducting(deps: {
   }
   next();
   return {
+    wake() {
+      woken = true;
+      if (stepping || stopped || failing) return;
+      clearTimeout(timer);
+      next();
+    },
     stop: async () => {
       stopped = true;
       clearTimeout(timer);

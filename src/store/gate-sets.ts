@@ -4,6 +4,7 @@ import type { PrismaClient } from "./client.js";
 import { type ComparisonColumns, comparisonColumns, comparisonRowOf } from "./comparison-columns.js";
 import type { ComparisonRow } from "./comparisons.js";
 import { Prisma } from "./generated/client.js";
+import { erasedUnsent } from "./selection-reads.js";
 import { column, time } from "./sql.js";
 
 /** Captures that wait for longer than this are no longer on their way: they are missing. */
@@ -13,20 +14,25 @@ const worstMax = 10;
 /** Outputs with a histogram in a report. */
 const outputsMax = 20;
 
-/** What a gate judges of a live run, fixed when it started: later captures and commits change none of it. */
+/**
+ * What a gate judges, fixed. Of a live run: what had ended when the gate started; later captures and commits change
+ * none of it. Of a sealed selection: so many of its members, in the order of its seal, all of which have ended.
+ */
 export interface FrozenSet {
   runId: number;
+  /** null: a live run. */
+  selection: { id: number; read: number } | null;
   frozenAtMs: number;
   fromMs: number;
   /** null: nothing was captured. */
   firstMs: number | null;
   /** Everything of the run that was captured in this time and before it is finished. */
   watermarkMs: number;
-  /** Works that had ended. Only open works are ever split, so these keep their captures. */
+  /** Of a live run: works that had ended. Only open works are ever split, so these keep their captures. */
   workIds: bigint[];
-  /** Of the base sample, up to the watermark. */
+  /** Of the base sample, up to the watermark; of a selection: the members that were read, the erased ones too. */
   captured: number;
-  /** Of the base sample, behind the watermark. */
+  /** Of the base sample, behind the watermark; of a selection: not read, without the erased ones. */
   pending: number;
   /** Of these, captured longer ago than a minute. */
   waiting: number;
@@ -47,7 +53,8 @@ export interface SetStretch {
 export interface SetLatencies {
   candidateMs: number[];
   referenceMs: number[];
-  thinned: boolean;
+  /** How many there are, given or not. */
+  total: number;
 }
 
 export interface OutputErrors {
@@ -64,7 +71,10 @@ export interface GateSets {
   freeze(runId: number, sinceMs: number): Promise<FrozenSet>;
   counts(set: FrozenSet): Promise<Omit<SetCounts, "captured">>;
   timeline(set: FrozenSet, stretches: number): Promise<SetStretch[]>;
-  /** At most so many, evenly thinned beyond that: by their place in the order of capture, so chosen blindly. */
+  /**
+   * At most so many, chosen blindly beyond that: of a live run evenly thinned by their place in the order of capture, of
+   * a selection the first in the order of its seal.
+   */
   latencies(set: FrozenSet, reference: "control" | "primary", max: number): Promise<SetLatencies>;
   outputErrors(set: FrozenSet): Promise<OutputErrors[]>;
   /** Failures first, then the largest errors. */
@@ -102,6 +112,7 @@ export function createGateSets(prisma: PrismaClient): GateSets {
       const { from, to, watermark, first, ...counts } = row!;
       return {
         runId,
+        selection: null,
         frozenAtMs: to.getTime(),
         fromMs: from.getTime(),
         firstMs: first?.getTime() ?? null,
@@ -114,7 +125,10 @@ export function createGateSets(prisma: PrismaClient): GateSets {
       const rows = await prisma.$queryRaw<CountRow[]>`
         SELECT o.disposition, o.reason, o.result, o.flip, count(*)::float8 AS n
         FROM outcomes o WHERE ${inSet(set)} GROUP BY 1, 2, 3, 4`;
-      return countsOf(rows);
+      const counts = countsOf(rows);
+      return set.selection === null
+        ? counts
+        : { ...counts, erased: counts.erased + (await erasedUnsent(prisma, set.runId, set.selection)) };
     },
 
     async timeline(set, stretches) {
@@ -138,10 +152,11 @@ export function createGateSets(prisma: PrismaClient): GateSets {
 
     async latencies(set, reference, max) {
       const ms = reference === "control" ? Prisma.sql`o.control_ms` : Prisma.sql`o.primary_ms`;
+      const { order, chosen } = choiceOf(set, max);
       const [row] = await prisma.$queryRaw<{ candidate: number[]; reference: number[]; total: number }[]>`
         WITH pair AS (
           SELECT coalesce(o.candidate_ms, -1) AS candidate, ${ms} AS reference,
-            row_number() OVER (ORDER BY o.captured_at, o.capture_id) AS place, count(*) OVER () AS total
+            row_number() OVER (ORDER BY ${order}) AS place, count(*) OVER () AS total
           FROM outcomes o
           WHERE ${inSet(set)} AND ${ms} IS NOT NULL
             AND (o.result IN ('match', 'mismatch', 'ignored') OR o.disposition = 'candidate_error')
@@ -149,9 +164,9 @@ export function createGateSets(prisma: PrismaClient): GateSets {
         SELECT coalesce(array_agg(candidate ORDER BY place), '{}') AS candidate,
           coalesce(array_agg(reference ORDER BY place), '{}') AS reference,
           coalesce(max(total), 0)::float8 AS total
-        FROM pair WHERE place % greatest(1, ceil(total::float8 / ${max}::float8)::bigint) = 0`;
+        FROM pair WHERE ${chosen}`;
       const { candidate, reference: referenceMs, total } = row!;
-      return { candidateMs: candidate, referenceMs, thinned: total > max };
+      return { candidateMs: candidate, referenceMs, total };
     },
 
     async outputErrors(set) {
@@ -188,19 +203,38 @@ export function createGateSets(prisma: PrismaClient): GateSets {
 /** Of the failures only some, or nothing else would be shown of a candidate that fails a lot. */
 function failureShare(set: FrozenSet): Prisma.Sql {
   return Prisma.sql`o.capture_id IN (
-    SELECT f.capture_id FROM outcomes f
-    WHERE f.run_id = ${set.runId} AND f.disposition = 'candidate_error' AND f.sample = 'base'
-      AND f.day >= ${dayOf(set.fromMs)}::date AND f.captured_at >= ${time(set.fromMs)}::timestamptz
-    ORDER BY f.captured_at LIMIT 3
+    SELECT o.capture_id FROM outcomes o
+    WHERE ${inSet(set)} AND o.disposition = 'candidate_error'
+    ORDER BY o.captured_at LIMIT 3
   )`;
 }
 
 /** Outcomes `o` of the set: the day says the time again, so that other days' partitions are not looked at. */
-function inSet({ runId, fromMs, watermarkMs, workIds }: FrozenSet): Prisma.Sql {
+function inSet({ runId, selection, fromMs, watermarkMs, workIds }: FrozenSet): Prisma.Sql {
+  if (selection !== null) {
+    return Prisma.sql`o.run_id = ${runId} AND (o.day, o.capture_id) IN (
+      SELECT m.day, m.capture_id FROM selection_members m
+      WHERE m.selection_id = ${selection.id} AND m.position < ${selection.read})`;
+  }
   return Prisma.sql`o.run_id = ${runId} AND o.sample = 'base'
     AND o.captured_at >= ${time(fromMs)}::timestamptz AND o.day >= ${dayOf(fromMs)}::date
     AND o.captured_at < ${time(watermarkMs)}::timestamptz AND o.day <= ${dayOf(watermarkMs)}::date
     AND o.work_id IN (SELECT unnest(${column(workIds, (id) => id)}::bigint[]))`;
+}
+
+function choiceOf({ selection }: FrozenSet, max: number): { order: Prisma.Sql; chosen: Prisma.Sql } {
+  if (selection === null) {
+    return {
+      order: Prisma.sql`o.captured_at, o.capture_id`,
+      chosen: Prisma.sql`place % greatest(1, ceil(total::float8 / ${max}::float8)::bigint) = 0`,
+    };
+  }
+  return {
+    order: Prisma.sql`(
+      SELECT m.position FROM selection_members m
+      WHERE m.selection_id = ${selection.id} AND m.capture_id = o.capture_id)`,
+    chosen: Prisma.sql`place <= ${max}`,
+  };
 }
 
 interface FrozenRow {

@@ -1,5 +1,7 @@
 import type { Verdict } from "../stats/verdict.js";
 import type { GateSets } from "./gate-sets.js";
+import type { GateTurns } from "./gate-turns.js";
+import type { SelectionReads } from "./selection-reads.js";
 import type { RunKind } from "./types.js";
 
 export const gateStates = ["running", "done", "cancelled", "failed"] as const;
@@ -19,6 +21,16 @@ export interface GateApproval {
   atMs: number;
 }
 
+export interface GateSelection {
+  id: number;
+  name: string;
+  sha256: string;
+  members: number;
+  read: number;
+  /** How many of them the newest look saw. */
+  looked: number;
+}
+
 export interface StoredGate {
   id: number;
   deployment: string;
@@ -32,6 +44,8 @@ export interface StoredGate {
   /** Why there is no verdict. */
   error: string | null;
   request: unknown;
+  /** Of a gate over a sealed selection: which, and how many of its members are finished, in the order of its seal. */
+  selection: GateSelection | null;
   /** A `GateReport` as JSON; null: not done. */
   report: unknown;
   sha256: string | null;
@@ -47,6 +61,8 @@ export interface NewGate {
   runId: number;
   author: string;
   request: unknown;
+  /** Default: none, but the live run. */
+  selectionId?: number;
 }
 
 export interface GateEnd {
@@ -56,7 +72,7 @@ export interface GateEnd {
   workIds: readonly bigint[];
 }
 
-export interface Gates extends GateSets {
+export interface Gates extends GateSets, SelectionReads, GateTurns {
   pins(runId: number): Promise<GatePins>;
   /** The candidate's revision now, and the policy in force. */
   inForce(candidateId: number): Promise<GatePins>;

@@ -2,8 +2,10 @@ import { UnderstudyError } from "../errors.js";
 import type { Verdict } from "../stats/verdict.js";
 import type { PrismaClient } from "./client.js";
 import { createGateSets } from "./gate-sets.js";
+import { createGateTurns } from "./gate-turns.js";
 import type { GatePins, GateState, Gates, StoredGate } from "./gate-types.js";
 import type { Prisma } from "./generated/client.js";
+import { createSelectionReads } from "./selection-reads.js";
 import { jsonInput } from "./sql.js";
 import type { RunKind } from "./types.js";
 
@@ -11,6 +13,7 @@ const withAll = {
   deployment: { select: { name: true } },
   candidate: { select: { name: true } },
   run: { select: { kind: true } },
+  selection: { select: { id: true, name: true, sha256: true, members: true } },
   approvals: { orderBy: { id: "asc" } },
 } satisfies Prisma.GateInclude;
 type GateRow = Prisma.GateGetPayload<{ include: typeof withAll }>;
@@ -30,6 +33,8 @@ export function createGates(prisma: PrismaClient): Gates {
   }
   return {
     ...createGateSets(prisma),
+    ...createSelectionReads(prisma),
+    ...createGateTurns(prisma),
 
     async pins(runId) {
       const { modelVersion, policy } = await prisma.run.findUniqueOrThrow({
@@ -129,6 +134,13 @@ function toGate(row: GateRow): StoredGate {
     verdict: row.verdict as Verdict | null,
     error: row.error,
     request: row.request,
+    // One that gates have used is sealed, and so has a digest.
+    selection: row.selection && {
+      ...row.selection,
+      sha256: row.selection.sha256!,
+      read: row.read,
+      looked: row.looked,
+    },
     report: row.report,
     sha256: row.sha256,
     workIds: row.workIds,

@@ -26,6 +26,8 @@ export interface NewReplay {
   ratePerSecond: number | null;
   /** After the first failure of the target: go on, or end. */
   onFailure: "skip" | "stop";
+  /** Begun by a gate: it stands still until the gate is there, and again once no gate needs more of it. */
+  forGate?: boolean;
 }
 
 /** A replay: the terms and the state of a run of kind `replay`, by whose id it goes. */

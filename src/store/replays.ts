@@ -147,6 +147,7 @@ async function openReplay(prisma: PrismaClient, replay: NewReplay): Promise<numb
           concurrency,
           ratePerSecond,
           onFailure,
+          ...(replay.forGate ? { forGate: true, state: "paused" } : {}),
           captures: plan.captures,
           originMs: plan.originMs,
           lengthMs: plan.lengthMs,

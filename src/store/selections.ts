@@ -50,7 +50,7 @@ export interface Selections {
   seal(deployment: string, name: string): Promise<Selection>;
   /** In the order of the seal, from a position on. */
   members(selectionId: number, from: number, limit: number): Promise<SelectionMember[]>;
-  /** Deletes a selection that no replay used. @throws UnderstudyError `conflict` */
+  /** Deletes a selection that no replay and no gate used. @throws UnderstudyError `conflict` */
   remove(deployment: string, name: string): Promise<void>;
 }
 
@@ -67,8 +67,11 @@ export function createSelections(prisma: PrismaClient): Selections {
     if (row) return row;
     if (!(await prisma.deployment.findUnique({ where: { name: deployment } })))
       throw noDeployment(deployment);
+    const elsewhere = await prisma.selection.findFirst({ where: { name }, include: withName });
     throw new UnderstudyError("not_found", `${deployment} has no selection named ${JSON.stringify(name)}.`, {
-      hint: `\`understudy selection list ${deployment}\` shows those that there are.`,
+      hint: elsewhere
+        ? `That one is of ${elsewhere.deployment.name}: a selection holds captures of its own deployment.`
+        : `\`understudy selection list ${deployment}\` shows those that there are.`,
     });
   }
 
@@ -117,8 +120,12 @@ export function createSelections(prisma: PrismaClient): Selections {
         WHERE selection_id = ${selectionId} AND position >= ${from} ORDER BY position LIMIT ${limit}`,
     async remove(deployment, name) {
       const { id } = await find(deployment, name);
-      if ((await prisma.replay.count({ where: { selectionId: id } })) > 0) {
-        throw new UnderstudyError("conflict", `Replays were made of the selection ${name}: it stays.`);
+      const used = { where: { selectionId: id } };
+      if ((await prisma.replay.count(used)) > 0 || (await prisma.gate.count(used)) > 0) {
+        throw new UnderstudyError(
+          "conflict",
+          `Replays or gates were made of the selection ${name}: it stays.`,
+        );
       }
       await prisma.selection.delete({ where: { id } });
     },

@@ -163,6 +163,7 @@ export async function openReplayWorld() {
     ...world,
     folder,
     blobs,
+    upstream,
     worker,
 
     /** A deployment of its own whose candidates answer at these URLs. */

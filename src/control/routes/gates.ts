@@ -1,9 +1,11 @@
 import { z } from "zod";
 import { UnderstudyError } from "../../errors.js";
+import { runLiveGate } from "../../gate/live-gate.js";
 import { promote } from "../../gate/promote.js";
-import { runLiveGate } from "../../gate/run-gate.js";
+import { giveUp, openSelectionGate } from "../../gate/selection-gate.js";
 import { standingOf } from "../../gate/standing.js";
 import type { StoredGate } from "../../store/gate-types.js";
+import type { Candidate } from "../../store/types.js";
 import {
   gate,
   gateApprove,
@@ -21,10 +23,12 @@ import { gateItemView, gateView, promotionView } from "../gate-views.js";
 import { type Route, route } from "../route.js";
 
 const limitDefault = 50;
+const sinceMsDefault = 86_400_000;
 const position = z.tuple([z.number().int().min(1).max(2_147_483_647)]);
 
 /** Gates: decisions under stated limits, with their evidence. */
-export function gateRoutes({ store, webhooks }: Pick<ControlContext, "store" | "webhooks">): Route[] {
+export function gateRoutes(context: Pick<ControlContext, "store" | "upstream" | "webhooks">): Route[] {
+  const { store, webhooks } = context;
   async function view(found: StoredGate) {
     const { gateApproval } = await store.registry.getDeployment(found.deployment);
     return gateView(found, await standingOf(store, found), gateApproval);
@@ -54,16 +58,13 @@ export function gateRoutes({ store, webhooks }: Pick<ControlContext, "store" | "
     route({
       method: "post",
       path: "/gates",
-      summary: "Judge a candidate by limits; what is judged is fixed now, and nothing is waited for",
+      summary:
+        "Judge a candidate by limits: its live run, fixed now and judged at once; or a sealed selection, of which as much is replayed as a verdict takes",
       body: gateCreate,
       status: 201,
       response: gate,
-      problems: [403, 404, 409],
-      handle: async ({ body }) => {
-        const { deployment, candidate, sinceMs, author, ...criteria } = body;
-        const id = await runLiveGate({ store }, { deployment, candidate, sinceMs, author, criteria });
-        return view(await store.gates.get(id));
-      },
+      problems: [403, 404, 409, 422],
+      handle: async ({ body }) => view(await store.gates.get(await begin(context, body))),
     }),
     route({
       method: "get",
@@ -72,6 +73,21 @@ export function gateRoutes({ store, webhooks }: Pick<ControlContext, "store" | "
       response: gate,
       problems: [404],
       handle: async ({ params }) => view(await store.gates.get(gateId(params.gate))),
+    }),
+    route({
+      method: "post",
+      path: "/gates/{gate}/cancel",
+      summary:
+        "End a running gate without a verdict; what was replayed for it stays, and the next one uses it",
+      response: gate,
+      problems: [403, 404, 409],
+      handle: async ({ params }) => {
+        const id = gateId(params.gate);
+        const ended = await giveUp(store, id, "cancelled", "The gate was cancelled: there is no verdict.");
+        const found = await store.gates.get(id);
+        if (ended) return view(found);
+        throw new UnderstudyError("conflict", `Gate ${id} is ${found.state}: it cannot be cancelled.`);
+      },
     }),
     route({
       method: "post",
@@ -125,6 +141,24 @@ export function gateRoutes({ store, webhooks }: Pick<ControlContext, "store" | "
         promotionView(await promote({ store, webhooks }, { deployment: params.deployment, ...body })),
     }),
   ];
+}
+
+type Asked = z.output<typeof gateCreate>;
+
+/** A gate over a selection whose results are all there already is done at once; workers take any other on. */
+async function begin(
+  { store, upstream }: Pick<ControlContext, "store" | "upstream">,
+  { deployment, candidate, selection, sinceMs = sinceMsDefault, author, ...criteria }: Asked,
+): Promise<number> {
+  if (selection === undefined) {
+    return runLiveGate({ store }, { deployment, candidate, sinceMs, author, criteria });
+  }
+  const requireAnswering = async ({ endpoint }: Candidate) => {
+    // A file of ours is loaded by the worker; it was, once, when it was registered.
+    if (!endpoint.url.startsWith("onnx:")) await upstream.describe(endpoint);
+  };
+  const request = { deployment, candidate, selection, author, criteria };
+  return openSelectionGate({ store, requireAnswering }, request);
 }
 
 export function gateId(text: string): number {

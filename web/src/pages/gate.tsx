@@ -28,7 +28,7 @@ export function GatePage() {
 }
 
 function GateBody({ gate }: { gate: Gate }) {
-  const { id, report, standing, approvals, error } = gate;
+  const { id, report, standing, approvals, error, selection } = gate;
   return (
     <>
       <p>
@@ -38,6 +38,13 @@ function GateBody({ gate }: { gate: Gate }) {
         </Link>
         , run {gate.run}, by <Name>{gate.author}</Name>, <Moment at={gate.createdAt} />
       </p>
+      {gate.state === "running" && selection !== null && (
+        <p className="notice">
+          Running: {count(selection.read)} of {count(selection.members)} members of the selection{" "}
+          <Name>{selection.name}</Name> are finished, in the order of its seal. It ends as soon as the verdict
+          is certain.
+        </p>
+      )}
       {error !== null && <p className="notice bad">{error}</p>}
       {standing !== null && standing.changed.length > 0 && (
         <p className="notice bad">It does not hold any more; changed since: {standing.changed.join(", ")}.</p>

@@ -1,7 +1,6 @@
 import { Link } from "react-router";
 import type { GateItem, GatePage } from "../../../src/control/api.js";
 import { path, useApi } from "../api";
-import { none } from "../format";
 import { PageHead, TableScroll } from "../parts/page";
 import { Answer, Empty } from "../parts/state";
 import { Badge, Moment, Name } from "../parts/words";
@@ -50,7 +49,7 @@ function GateTable({ gates }: { gates: readonly GateItem[] }) {
               <th scope="row">
                 <Link to={path`/gates/${String(gate.id)}`}>{gate.id}</Link>
               </th>
-              <td>{gate.verdict ? <Badge word={gate.verdict} /> : (gate.error ?? none)}</td>
+              <td>{gate.verdict ? <Badge word={gate.verdict} /> : (gate.error ?? gate.state)}</td>
               <td>
                 <Link to={path`/deployments/${gate.deployment}/candidates/${gate.candidate}`}>
                   <Name>{gate.deployment}</Name> / <Name>{gate.candidate}</Name>

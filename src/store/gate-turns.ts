@@ -1,0 +1,85 @@
+import type { PrismaClient } from "./client.js";
+
+/** Gates over sealed selections go on step by step, whoever takes the step; these keep them in one's hands at a time. */
+export interface GateTurns {
+  /**
+   * A replay whose results a gate of this selection can take: of the same revision of the candidate, under the policy in
+   * force, and of the sealed members. One that keeps a pace only if it is done, since it reads them in another order.
+   */
+  reusable(gate: { candidateId: number; selectionId: number }): Promise<number | null>;
+  /** Lets a replay go on that stands still since no gate needed more, if one does now. */
+  goOn(runId: number): Promise<void>;
+  /** Lets a replay that a gate began stand still, unless another gate goes on with it. What is on its way ends. */
+  standStill(runId: number): Promise<void>;
+  /** A running gate over a selection that nobody has in hand; null: none. It is in hand for so long at most. */
+  takeTurn(ms: number): Promise<number | null>;
+  /** @param againMs when the next step is due */
+  endTurn(id: number, againMs: number): Promise<void>;
+  /** How far a running gate has come; never back. */
+  progress(id: number, change: { read: number; looked: number }): Promise<void>;
+}
+
+export function createGateTurns(prisma: PrismaClient): GateTurns {
+  return {
+    async reusable({ candidateId, selectionId }) {
+      const [found] = await prisma.$queryRaw<{ runId: number }[]>`
+        SELECT p.run_id AS "runId"
+        FROM replays p
+        JOIN runs r ON r.id = p.run_id
+        JOIN candidates c ON c.id = r.candidate_id AND c.model_version_id = r.model_version_id
+        JOIN selections s ON s.id = p.selection_id
+        WHERE p.selection_id = ${selectionId} AND r.candidate_id = ${candidateId}
+          AND p.target->>'kind' = 'candidate' AND p.created_at > s.sealed_at
+          AND r.policy_id = (
+            SELECT o.id FROM policies o WHERE o.deployment_id = p.deployment_id AND NOT o.trial
+            ORDER BY o.version DESC LIMIT 1)
+          AND (p.state = 'done' OR (p.speed IS NULL AND p.on_failure = 'skip'
+            AND (p.state IN ('planned', 'running') OR (p.state = 'paused' AND p.for_gate))))
+        ORDER BY p.speed IS NULL DESC, p.state = 'done' DESC, p.run_id DESC
+        LIMIT 1`;
+      return found?.runId ?? null;
+    },
+
+    async goOn(runId) {
+      await prisma.$executeRaw`
+        UPDATE replays SET state = 'planned'
+        WHERE run_id = ${runId} AND for_gate AND state = 'paused'
+          AND EXISTS (SELECT FROM gates g WHERE g.run_id = ${runId} AND g.state = 'running')`;
+    },
+
+    async standStill(runId) {
+      // Locked first: a gate that comes in between is either seen here, or lets the replay go on after this.
+      await prisma.$transaction([
+        prisma.$executeRaw`SELECT FROM replays WHERE run_id = ${runId} FOR UPDATE`,
+        prisma.$executeRaw`
+          UPDATE replays SET state = 'paused'
+          WHERE run_id = ${runId} AND for_gate AND state IN ('planned', 'running')
+            AND NOT EXISTS (SELECT FROM gates g WHERE g.run_id = ${runId} AND g.state = 'running')`,
+      ]);
+    },
+
+    async takeTurn(ms) {
+      const [taken] = await prisma.$queryRaw<{ id: number }[]>`
+        UPDATE gates SET turn_until = now() + ${ms}::float8 * interval '1 millisecond'
+        WHERE id = (
+          SELECT id FROM gates
+          WHERE state = 'running' AND selection_id IS NOT NULL AND (turn_until IS NULL OR turn_until < now())
+          ORDER BY turn_until NULLS FIRST, id
+          LIMIT 1
+          FOR UPDATE SKIP LOCKED)
+        RETURNING id`;
+      return taken?.id ?? null;
+    },
+
+    async endTurn(id, againMs) {
+      await prisma.$executeRaw`
+        UPDATE gates SET turn_until = now() + ${againMs}::float8 * interval '1 millisecond' WHERE id = ${id}`;
+    },
+
+    async progress(id, { read, looked }) {
+      await prisma.$executeRaw`
+        UPDATE gates SET read = greatest(read, ${read}::int), looked = greatest(looked, ${looked}::int)
+        WHERE id = ${id} AND state = 'running'`;
+    },
+  };
+}
