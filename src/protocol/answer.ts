@@ -7,7 +7,7 @@ import { type JsonReader, parseJson } from "./json.js";
 import { fieldOutputs } from "./json-outputs.js";
 
 /** What names the answer and is no part of it. */
-const naming: ReadonlySet<string> = new Set(["model_name", "model_version", "id"]);
+const naming: ReadonlySet<string> = new Set(["model_name", "model_version", "id", "sequence_id"]);
 
 /**
  * Reads the answer to an inference, free of content coding, as outputs that can be compared.

@@ -147,14 +147,14 @@ async function paced(
       // Sent when its time has come, whatever became of the step before.
       progress.answered(capture);
       const atMs = beginMs + (capture.receivedAtMs - terms.skewMs - terms.originMs) / speed;
-      return [{ capture, place, atMs, request: requestOf(capture) }];
+      return [{ capture, place, atMs, request: requestOf(capture, work) }];
     })
     .sort((a, b) => a.atMs - b.atMs);
 
   async function answered(capture: Capture, candidate: Observation, lateMs: number): Promise<void> {
     const primary = recordedObservation(capture);
     const asked = control.turnOf(capture, primary) !== "none" && !halt.aborted;
-    const seen = asked ? await control.observe(requestOf(capture)) : null;
+    const seen = asked ? await control.observe(requestOf(capture, work)) : null;
     const row = judged(capture, { primary, candidate, control: seen }, { policy, collected });
     const lag = { series: "lag", label: bucketOf(lateMs), value: lateMs };
     outcomes.push(onOutcome({ ...row, lateMs, facts: [...row.facts, lag] }));

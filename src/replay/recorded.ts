@@ -1,16 +1,39 @@
 import type { Capture } from "../capture/capture.js";
 import { callOf } from "../protocol/call.js";
+import { decodeContent } from "../protocol/content.js";
+import { headerLengthName, parseHeaderLength } from "../protocol/headers.js";
+import { withSequenceId } from "../protocol/sequence-id.js";
+import type { LeasedWork } from "../store/types.js";
 import type { UpstreamRequest } from "../upstream/client.js";
 import { excerpt } from "../upstream/excerpt.js";
 import { contentHeaderNames } from "../upstream/exchange.js";
 import type { FailureKind, Observation } from "../upstream/observation.js";
+import { replayedSequenceId } from "./sequences.js";
 
 /** Headers of a request that say how its body is read, and how the answer may come. */
 const requestHeaderNames = [...contentHeaderNames, "accept", "accept-encoding"] as const;
 
-/** The captured request, to be sent to another endpoint's model. */
-export function requestOf({ path, requestHeaders, requestBody }: Capture): UpstreamRequest {
-  return { call: callOf(path), headers: pick(requestHeaders, requestHeaderNames), body: requestBody };
+/**
+ * Most bytes of a request without its content coding: what a gateway can be set to capture at most. What it is set to
+ * is not known here.
+ */
+const bodyBytesMax = 1024 ** 3;
+
+/**
+ * The captured request, to be sent to another endpoint's model; a step of a sequence under an id of this lease's own.
+ * @throws ProtocolError when a step's body is not what it was when it was captured
+ */
+export function requestOf(capture: Capture, work: Pick<LeasedWork, "id" | "lease">): UpstreamRequest {
+  const { path, requestHeaders, requestBody, sequencePlace } = capture;
+  const headers = pick(requestHeaders, requestHeaderNames);
+  const call = callOf(path);
+  if (sequencePlace === null) return { call, headers, body: requestBody };
+  const { "content-encoding": coding, [headerLengthName]: length, ...others } = headers;
+  const bytes = decodeContent(requestBody, coding, bodyBytesMax);
+  const plain = { bytes, headerLength: parseHeaderLength(length, bytes.length) };
+  const renamed = withSequenceId(call, plain, replayedSequenceId(work, sequencePlace.key));
+  if (renamed.headerLength !== null) others[headerLengthName] = String(renamed.headerLength);
+  return { call, headers: others, body: renamed.bytes };
 }
 
 /** The primary's answer as it was recorded: an observation like any other. */

@@ -1,6 +1,7 @@
 import type { AnswerCollection } from "../answers/keeping.js";
 import type { Capture } from "../capture/capture.js";
 import type { Policy } from "../compare/policy.js";
+import { callOf } from "../protocol/call.js";
 import { isInputRedacted } from "../redaction/marks.js";
 import type { LeasedWork, OutcomeRow } from "../store/types.js";
 import type { UpstreamRequest } from "../upstream/client.js";
@@ -19,7 +20,7 @@ export interface Sides {
 
 /** What all captures of a work are replayed with. */
 export interface Terms {
-  work: Pick<LeasedWork, "redaction">;
+  work: Pick<LeasedWork, "id" | "lease" | "redaction">;
   sides: Sides;
   policy: Policy;
 }
@@ -48,9 +49,9 @@ export function whyNotReplayed(
 }
 
 /** One capture to the candidate, and to the control where its turn says so; judged. */
-async function replayCapture(capture: Capture, { sides, policy }: Terms): Promise<OutcomeRow> {
+async function replayCapture(capture: Capture, { work, sides, policy }: Terms): Promise<OutcomeRow> {
   const primary = recordedObservation(capture);
-  const request = requestOf(capture);
+  const request = requestOf(capture, work);
   const turn = sides.control.turnOf(capture, primary);
   const before = turn === "before" ? await sides.control.observe(request) : null;
   const candidate = await sides.candidate(request);
@@ -65,7 +66,7 @@ export function judged(
   { policy, collected }: { policy: Policy; collected: AnswerCollection },
 ): OutcomeRow {
   const { primary, candidate, control } = seen;
-  const { call } = requestOf(capture);
+  const call = callOf(capture.path);
   const nowMs = Date.now();
   const judgeAgainst = (other: Observation) =>
     judgeRedacted(capture.redacted, { primary, candidate: other }, policy, nowMs, { call });

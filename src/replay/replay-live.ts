@@ -125,7 +125,7 @@ async function replayOne(
   const why = whyNotReplayed(capture, work, progress);
   if (why !== null) return notReplayed(capture, why);
   const primary = recordedObservation(capture);
-  const request = requestOf(capture);
+  const request = requestOf(capture, work);
   const turn = twin.turnOf(capture, primary);
   const seen = await pass(async () => {
     if (isExpired(work, capture)) return null;

@@ -1,4 +1,22 @@
+import { createHash } from "node:crypto";
 import type { Capture } from "../capture/capture.js";
+import type { SequenceId } from "../protocol/sequence-id.js";
+import type { LeasedWork } from "../store/types.js";
+
+/**
+ * The id under which a captured sequence is replayed. The client's own may be in use at the candidate: by production,
+ * where that serves it too, by another sequence of the same id, by another run. Each lease has ids of its own as well: a
+ * worker that comes late must not step into a sequence that was begun anew.
+ *
+ * Numbers have 53 bits, the highest set: every reader of JSON has them whole, and no client counts so far.
+ */
+export function replayedSequenceId({ id, lease }: Pick<LeasedWork, "id" | "lease">, key: string): SequenceId {
+  const digest = createHash("sha256").update(`understudy sequence ${id} ${lease} ${key}`).digest();
+  return {
+    number: 2n ** 52n + (digest.readBigUInt64BE(0) >> 12n),
+    text: `understudy-${digest.toString("hex", 8, 24)}`,
+  };
+}
 
 /** Follows the sequences of one work: each step may be replayed only when all those before it were, and succeeded. */
 export interface SequenceProgress {
