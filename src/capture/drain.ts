@@ -4,6 +4,7 @@ import type { Account } from "./account.js";
 import type { DropReason } from "./capture.js";
 import { readCut, type ServedCut } from "./cut.js";
 import {
+  createStamp,
   deploymentOf,
   encodeRecord,
   isLeftOut,
@@ -12,7 +13,6 @@ import {
   receivedAtOf,
   type SeenExchange,
   type StoredRecord,
-  stampRecord,
 } from "./record.js";
 import type { DeploymentRedactor } from "./redactors.js";
 import { type RingConsumer, recordKind } from "./ring.js";
@@ -71,6 +71,7 @@ export function createDrain(deps: {
 }): Drain {
   const { ring, spool, account, nextCut, onCut, hasRoom, onSpoolError, redactorOf, onRedactionError } = deps;
   const { sequenceRateOf, bodyBytesMax, clock } = deps;
+  const stamp = createStamp();
   let clean = true;
   const hold = createSequenceHold<Unwritten>({
     clock,
@@ -116,7 +117,7 @@ export function createDrain(deps: {
       onRedactionError(error);
       return;
     }
-    stampRecord(bytes, 0, bytes.length, nextCut());
+    stamp(bytes, 0, bytes.length, nextCut());
     append({ deploymentId, atMs, minutes, bytes });
   }
 
@@ -149,7 +150,7 @@ export function createDrain(deps: {
     const records = steps.map(({ payload: { seen, marks }, atMs, place }) => {
       minutes.set(minuteOf(atMs), (minutes.get(minuteOf(atMs)) ?? 0) + 1);
       const record = encodeRecord({ ...seen, sample: "base", rule: "" }, { ...marks, sequencePlace: place });
-      stampRecord(record, 0, record.length, nextCut());
+      stamp(record, 0, record.length, nextCut());
       return record;
     });
     append({ deploymentId, atMs: steps[0]!.atMs, minutes, bytes: Buffer.concat(records) });
@@ -195,7 +196,7 @@ export function createDrain(deps: {
             continue;
           }
         }
-        stampRecord(ring.data, at, size, nextCut());
+        stamp(ring.data, at, size, nextCut());
         const atMs = receivedAtOf(ring.data, at);
         const dayNumber = dayNumberOf(atMs);
         const joins =

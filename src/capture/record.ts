@@ -1,3 +1,4 @@
+import { randomFillSync } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { v7 } from "uuid";
 import type { Sample } from "./capture.js";
@@ -24,6 +25,9 @@ const offset = {
   id: 64,
   payload: 80,
 } as const;
+
+const idBytes = 16;
+const randomBytesKept = 256 * idBytes;
 
 /** The checksum covers all that follows it. */
 const checkedFrom = offset.deploymentId;
@@ -132,10 +136,27 @@ function writeFields(data: Buffer, at: number, seen: SeenExchange, text: string)
 }
 
 /** Gives a record its id, the number of the cut that will cover it, and its checksum. */
-export function stampRecord(data: Buffer, at: number, size: number, cut: number): void {
-  data.writeDoubleLE(cut, at + offset.cut);
-  v7({ msecs: receivedAtOf(data, at) }, data, at + offset.id);
-  data.writeUInt32LE(crc32(data.subarray(at + checkedFrom, at + size)), at + offset.checksum);
+export type Stamp = (data: Buffer, at: number, size: number, cut: number) => void;
+
+export function createStamp(): Stamp {
+  // Asking the kernel for a few random bytes at a time is the dearest part of an id.
+  const pool = new Uint8Array(randomBytesKept);
+  let used = pool.length;
+
+  function random(): Uint8Array {
+    if (used === pool.length) {
+      randomFillSync(pool);
+      used = 0;
+    }
+    used += idBytes;
+    return pool.subarray(used - idBytes, used);
+  }
+
+  return (data, at, size, cut) => {
+    data.writeDoubleLE(cut, at + offset.cut);
+    v7({ msecs: receivedAtOf(data, at), random: random() }, data, at + offset.id);
+    data.writeUInt32LE(crc32(data.subarray(at + checkedFrom, at + size)), at + offset.checksum);
+  };
 }
 
 export function deploymentOf(data: Buffer, at: number): number {

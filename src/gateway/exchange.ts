@@ -1,11 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { messageOf } from "../errors.js";
-import {
-  type PassedHeaders,
-  passRequestHeaders,
-  passRequestTrailers,
-  passResponseHeaders,
-} from "./headers.js";
+import { type PassedHeaders, passRequestHeaders, passRequestTrailers } from "./headers.js";
 import { countDuration } from "./histogram.js";
 import { wholeBodyBytesMax } from "./limits.js";
 import type { Primary } from "./primaries.js";
@@ -13,6 +8,7 @@ import { answerError } from "./replies.js";
 import type { ResponseHead } from "./response-head.js";
 import type { Sighting } from "./sighting.js";
 import type { RouteStats } from "./stats.js";
+import type { Turn } from "./turn.js";
 import { type UpstreamHandler, type UpstreamRequest, UpstreamTimeout } from "./upstream-connection.js";
 import { UpstreamBusy, type UpstreamCall } from "./upstream-pool.js";
 
@@ -33,6 +29,7 @@ export class Exchange implements UpstreamHandler {
   readonly #stats: RouteStats;
   readonly #silenceMs: number;
   readonly #receivedMs = performance.now();
+  readonly #turn: Turn;
   #call: UpstreamCall | null = null;
   #streams = false;
   #sentMs = 0;
@@ -53,7 +50,9 @@ export class Exchange implements UpstreamHandler {
     stats: RouteStats,
     sighting: Sighting | null,
     silenceMs: number,
+    turn: Turn,
   ) {
+    this.#turn = turn;
     this.#request = request;
     this.#response = response;
     this.#replica = replica;
@@ -130,8 +129,8 @@ export class Exchange implements UpstreamHandler {
     if (this.#streams) this.#request.resume();
   }
 
-  onHead({ status, statusText, rawHeaders, body }: ResponseHead, more: boolean): void {
-    const { headers, recorded, contentLength } = passResponseHeaders(rawHeaders);
+  onHead({ status, statusText, passed, body }: ResponseHead, more: boolean): void {
+    const { headers, recorded, contentLength } = passed;
     this.#primary = "answering";
     this.#sighting?.response(status, recorded, contentLength);
     const response = this.#response;
@@ -184,9 +183,25 @@ export class Exchange implements UpstreamHandler {
     // What is left of an upload is read and thrown away: the client may only then read the answer.
     if (this.#streams) this.#request.resume();
     if (rawTrailers.length > 0) response.addTrailers(pairs(rawTrailers));
-    if (this.#only === null) response.end();
-    else response.end(this.#only.toString("latin1"), "latin1");
-    if (response.socket !== null && response.socket.writableLength > 0) this.#watchClient();
+    if (this.#only === null) this.#end();
+    else this.#turn.add(this);
+  }
+
+  /** The turn's end: sends an answer that came whole, in one write. */
+  flush(): void {
+    const response = this.#response;
+    if (response.destroyed) return;
+    // Corked, Node puts head and body together; ended only then, it has nothing more to write.
+    response.cork();
+    response.write(this.#only!.toString("latin1"), "latin1");
+    response.uncork();
+    this.#end();
+  }
+
+  #end(): void {
+    this.#response.end();
+    const { socket } = this.#response;
+    if (socket !== null && socket.writableLength > 0) this.#watchClient();
   }
 
   onError(error: Error): void {

@@ -42,11 +42,11 @@ const responseRoles: ReadonlyMap<string, Role> = new Map([
 /** Names and values in turn, in the sender's order and case. */
 export interface PassedHeaders {
   /** To be passed on. */
-  headers: string[];
+  readonly headers: string[];
   /** Those of them that may be recorded. */
-  recorded: string[];
+  readonly recorded: readonly string[];
   /** From Content-Length; null when there is none. */
-  contentLength: number | null;
+  readonly contentLength: number | null;
 }
 
 export function passRequestHeaders(raw: readonly string[]): PassedHeaders {

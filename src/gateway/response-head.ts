@@ -1,9 +1,13 @@
+import { type PassedHeaders, passResponseHeaders } from "./headers.js";
+
 /** The head of a primary's answer, and how its body is framed. */
 export interface ResponseHead {
   readonly status: number;
   readonly statusText: string;
   /** Names and values in turn, in the sender's order and case; one character for each byte. */
-  readonly rawHeaders: string[];
+  readonly rawHeaders: readonly string[];
+  /** What of them goes on to the client. */
+  readonly passed: PassedHeaders;
   readonly body: BodyFraming;
   /** Bytes of the body; null unless Content-Length says it. */
   readonly contentLength: number | null;
@@ -77,7 +81,8 @@ export function parseResponseHead(text: string, bodiless: boolean): ResponseHead
   }
   if (bodiless || status < 200 || status === 204 || status === 304) body = "none";
   else if (body === "close") keepAlive = false;
-  return { status, statusText, rawHeaders, body, contentLength, keepAlive, keepAliveMs };
+  const passed = passResponseHeaders(rawHeaders);
+  return { status, statusText, rawHeaders, passed, body, contentLength, keepAlive, keepAliveMs };
 }
 
 /**

@@ -32,6 +32,7 @@ export class ResponseParser {
   #bodiless = false;
   /** The beginning of a head that has not come whole. */
   #kept: Buffer | null = null;
+  #newest: { bytes: Buffer; bodiless: boolean; head: ResponseHead } | null = null;
   #left = 0;
   #interim = 0;
   #chunked: ChunkedParser | null = null;
@@ -104,7 +105,7 @@ export class ResponseParser {
       return bytes.length;
     }
     this.#kept = null;
-    const head = parseResponseHead(all.toString("latin1", 0, end), this.#bodiless);
+    const head = this.#parsed(all.subarray(0, end));
     const next = at + end + headEnd.length - before;
     if (head.status < 200) {
       this.#interim += 1;
@@ -115,6 +116,16 @@ export class ResponseParser {
     }
     this.#begin(head, next < bytes.length);
     return next;
+  }
+
+  /** Heads of one primary are mostly the same, byte for byte, and comparing them costs less than reading them. */
+  #parsed(bytes: Buffer): ResponseHead {
+    const newest = this.#newest;
+    if (newest !== null && newest.bodiless === this.#bodiless && newest.bytes.equals(bytes))
+      return newest.head;
+    const head = parseResponseHead(bytes.toString("latin1"), this.#bodiless);
+    this.#newest = { bytes: Buffer.from(bytes), bodiless: this.#bodiless, head };
+    return head;
   }
 
   #begin(head: ResponseHead, more: boolean): void {

@@ -7,6 +7,7 @@ import { answerError, answerJson } from "./replies.js";
 import type { RouteTable } from "./routes.js";
 import { type CaptureBudget, sight } from "./sighting.js";
 import type { RouteStats } from "./stats.js";
+import { Turn } from "./turn.js";
 
 /** What the server asks at every request, since it changes while it runs. */
 export interface ServerState {
@@ -30,6 +31,11 @@ export function createGatewayServer(deps: {
 }): Server {
   const { state, budget, otherStats, random, limits, checkMs = clientCheckMs } = deps;
 
+  const turn = new Turn();
+  const ended = () => {
+    state.inFlight -= 1;
+  };
+
   function handle(request: IncomingMessage, response: ServerResponse): void {
     // Sent ahead, before the answer to the one before it has gone out. Its turn comes when that has: a connection that
     // could have any number of requests under way would be beyond every limit, and Node tells of one that breaks only
@@ -45,9 +51,7 @@ export function createGatewayServer(deps: {
       return;
     }
     state.inFlight += 1;
-    response.once("close", () => {
-      state.inFlight -= 1;
-    });
+    response.once("close", ended);
     // No new requests on this connection; a client that keeps it would hold up the end.
     if (state.closing) response.shouldKeepAlive = false;
     if (target === null) {
@@ -66,7 +70,7 @@ export function createGatewayServer(deps: {
         ? sight(route, { method, path: target, rawHeaders: request.rawHeaders }, budget, random)
         : null;
     const stats = route?.stats ?? otherStats;
-    new Exchange(request, response, primary, stats, sighting, limits.clientSilenceMs).start(target);
+    new Exchange(request, response, primary, stats, sighting, limits.clientSilenceMs, turn).start(target);
   }
 
   const server = createServer(

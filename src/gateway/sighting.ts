@@ -51,11 +51,13 @@ export function sight(
     tally.sampledOut(minute);
     return null;
   }
-  return openSighting({
+  return new OpenSighting({
     tally,
     minute,
     budget,
-    ...exchange,
+    method: exchange.method,
+    path: exchange.path,
+    rawHeaders: exchange.rawHeaders,
     deploymentId: deployment.deploymentId,
     sequence,
     receivedAtMs,
@@ -75,148 +77,160 @@ export interface SightedHead {
   rawHeaders: readonly string[];
 }
 
-function openSighting(known: {
-  tally: Tally;
-  minute: MinuteTally;
-  budget: CaptureBudget;
-  method: string;
-  path: string;
-  rawHeaders: readonly string[];
-  deploymentId: number;
-  sequence: number;
-  receivedAtMs: number;
+/** What a sighting is made of; all but the head is known to the route. */
+interface Sighted extends SightedHead {
+  readonly tally: Tally;
+  readonly minute: MinuteTally;
+  readonly budget: CaptureBudget;
+  readonly deploymentId: number;
+  readonly sequence: number;
+  readonly receivedAtMs: number;
   /** Names of request headers to be recorded beside the allow list; null: none. */
-  tags: ReadonlySet<string> | null;
+  readonly tags: ReadonlySet<string> | null;
   /** Where the capture side must see every request: what counts those that it does not. */
-  sequencesOf: DeploymentTally | null;
+  readonly sequencesOf: DeploymentTally | null;
   /** Of an exchange outside the base sample, the rules that may still want it; null: it is in the base sample. */
-  rules: readonly TargetRule[] | null;
-  random: () => number;
-}): Sighting {
-  const { tally, minute, budget, method, path, deploymentId, sequence, receivedAtMs, rules } = known;
-  const openedMs = rules === null ? 0 : performance.now();
+  readonly rules: readonly TargetRule[] | null;
+  readonly random: () => number;
+}
+
+/** A class, since one is made for every request that is captured. */
+class OpenSighting implements Sighting {
+  readonly #known: Sighted;
+  readonly #openedMs: number;
   /** Why its bodies are no longer held, while it is open whether a rule wants it. */
-  let missed: DropReason | null = null;
-  let open = true;
-  let requestHeaders: readonly string[] = [];
-  let responseHeaders: readonly string[] = [];
-  let requestChunks: Uint8Array[] = [];
-  let responseChunks: Uint8Array[] = [];
-  let requestBytes = 0;
-  let responseBytes = 0;
-  let status = 0;
+  #missed: DropReason | null = null;
+  #open = true;
+  #requestHeaders: readonly string[] = none;
+  #responseHeaders: readonly string[] = none;
+  #requestChunks: Uint8Array[] = [];
+  #responseChunks: Uint8Array[] = [];
+  #requestBytes = 0;
+  #responseBytes = 0;
+  #status = 0;
 
-  function release(): void {
-    budget.heldBytes -= requestBytes + responseBytes;
-    requestChunks = [];
-    responseChunks = [];
-    requestBytes = 0;
-    responseBytes = 0;
+  constructor(known: Sighted) {
+    this.#known = known;
+    this.#openedMs = known.rules === null ? 0 : performance.now();
   }
 
-  function end(): void {
-    open = false;
-    release();
+  request(headers: readonly string[], contentLength: number | null): void {
+    const { tags, rawHeaders } = this.#known;
+    this.#requestHeaders = tags === null ? headers : [...headers, ...pickHeaders(rawHeaders, tags)];
+    this.#announce(contentLength);
   }
 
-  function drop(reason: DropReason): void {
-    if (!open) return;
-    end();
+  requestChunk(chunk: Uint8Array): void {
+    if (!this.#open || this.#missed !== null) return;
+    this.#requestBytes += chunk.length;
+    if (this.#hold(chunk.length, this.#requestBytes)) this.#requestChunks.push(chunk);
+  }
+
+  response(status: number, headers: readonly string[], contentLength: number | null): void {
+    this.#status = status;
+    this.#responseHeaders = headers;
+    this.#announce(contentLength);
+  }
+
+  responseChunk(chunk: Uint8Array): void {
+    if (!this.#open || this.#missed !== null) return;
+    this.#responseBytes += chunk.length;
+    if (this.#hold(chunk.length, this.#responseBytes)) this.#responseChunks.push(chunk);
+  }
+
+  handOver(primaryMs: number): void {
+    if (!this.#open) return;
+    const { tally, minute, rules, sequencesOf, random } = this.#known;
+    let rule = "";
+    if (rules !== null) {
+      const matched = matchingRule(rules, { status: this.#status, tookMs: primaryMs }, random);
+      if (this.#missed !== null || (matched === null && sequencesOf === null)) {
+        this.#end();
+        if (matched !== null) tally.dropped(minute, this.#missed!);
+        else this.#leaveOut();
+        return;
+      }
+      rule = matched?.name ?? "";
+    }
+    tally.handOver(minute, {
+      deploymentId: this.#known.deploymentId,
+      sequence: this.#known.sequence,
+      receivedAtMs: this.#known.receivedAtMs,
+      primaryMs,
+      status: this.#status,
+      sample: rules === null ? "base" : rule === "" ? "left_out" : "targeted",
+      rule,
+      gaps: sequencesOf?.gaps ?? null,
+      method: this.#known.method,
+      path: withoutQuery(this.#known.path),
+      requestHeaders: this.#requestHeaders,
+      responseHeaders: this.#responseHeaders,
+      requestChunks: this.#requestChunks,
+      requestBytes: this.#requestBytes,
+      responseChunks: this.#responseChunks,
+      responseBytes: this.#responseBytes,
+    });
+    this.#end();
+  }
+
+  drop(reason: DropReason): void {
+    if (!this.#open) return;
+    this.#end();
+    const { tally, minute, rules, random } = this.#known;
     if (rules === null) {
       tally.dropped(minute, reason);
       return;
     }
     // A primary that failed is an error to the client, and to a rule; who left early got no status.
     const failed = reason === "primary_failed";
-    const ending = { status: failed ? 502 : 0, tookMs: performance.now() - openedMs };
-    if (matchingRule(rules, ending, known.random) === null) leaveOut();
+    const ending = { status: failed ? 502 : 0, tookMs: performance.now() - this.#openedMs };
+    if (matchingRule(rules, ending, random) === null) this.#leaveOut();
     else tally.dropped(minute, reason);
   }
 
-  function leaveOut(): void {
-    if (known.sequencesOf !== null) known.sequencesOf.gaps += 1;
-    tally.sampledOut(minute);
+  #announce(contentLength: number | null): void {
+    if (contentLength !== null && contentLength > this.#known.budget.bodyBytesMax) this.#giveUp("too_large");
+  }
+
+  #hold(bytes: number, bodyBytes: number): boolean {
+    const { budget } = this.#known;
+    budget.heldBytes += bytes;
+    if (bodyBytes > budget.bodyBytesMax) this.#giveUp("too_large");
+    else if (budget.heldBytes > budget.heldBytesMax) this.#giveUp("buffer_full");
+    return this.#open && this.#missed === null;
   }
 
   /** Its bodies cannot be kept. Outside the base sample it is a loss only if a rule turns out to want it. */
-  function giveUp(reason: DropReason): void {
-    if (rules === null) {
-      drop(reason);
+  #giveUp(reason: DropReason): void {
+    if (this.#known.rules === null) {
+      this.drop(reason);
       return;
     }
-    release();
-    missed ??= reason;
+    this.#release();
+    this.#missed ??= reason;
   }
 
-  function hold(bytes: number, bodyBytes: number): boolean {
-    budget.heldBytes += bytes;
-    if (bodyBytes > budget.bodyBytesMax) giveUp("too_large");
-    else if (budget.heldBytes > budget.heldBytesMax) giveUp("buffer_full");
-    return open && missed === null;
+  #leaveOut(): void {
+    const { tally, minute, sequencesOf } = this.#known;
+    if (sequencesOf !== null) sequencesOf.gaps += 1;
+    tally.sampledOut(minute);
   }
 
-  return {
-    drop,
+  #end(): void {
+    this.#open = false;
+    this.#release();
+  }
 
-    request(headers, contentLength) {
-      requestHeaders =
-        known.tags === null ? headers : [...headers, ...pickHeaders(known.rawHeaders, known.tags)];
-      if (contentLength !== null && contentLength > budget.bodyBytesMax) giveUp("too_large");
-    },
-
-    requestChunk(chunk) {
-      if (!open || missed !== null) return;
-      requestBytes += chunk.length;
-      if (hold(chunk.length, requestBytes)) requestChunks.push(chunk);
-    },
-
-    response(code, headers, contentLength) {
-      status = code;
-      responseHeaders = headers;
-      if (contentLength !== null && contentLength > budget.bodyBytesMax) giveUp("too_large");
-    },
-
-    responseChunk(chunk) {
-      if (!open || missed !== null) return;
-      responseBytes += chunk.length;
-      if (hold(chunk.length, responseBytes)) responseChunks.push(chunk);
-    },
-
-    handOver(primaryMs) {
-      if (!open) return;
-      let rule = "";
-      if (rules !== null) {
-        const matched = matchingRule(rules, { status, tookMs: primaryMs }, known.random);
-        if (missed !== null || (matched === null && known.sequencesOf === null)) {
-          end();
-          if (matched !== null) tally.dropped(minute, missed!);
-          else leaveOut();
-          return;
-        }
-        rule = matched?.name ?? "";
-      }
-      tally.handOver(minute, {
-        deploymentId,
-        sequence,
-        receivedAtMs,
-        primaryMs,
-        status,
-        sample: rules === null ? "base" : rule === "" ? "left_out" : "targeted",
-        rule,
-        gaps: known.sequencesOf?.gaps ?? null,
-        method,
-        path: withoutQuery(path),
-        requestHeaders,
-        responseHeaders,
-        requestChunks,
-        requestBytes,
-        responseChunks,
-        responseBytes,
-      });
-      end();
-    },
-  };
+  #release(): void {
+    this.#known.budget.heldBytes -= this.#requestBytes + this.#responseBytes;
+    this.#requestChunks = [];
+    this.#responseChunks = [];
+    this.#requestBytes = 0;
+    this.#responseBytes = 0;
+  }
 }
+
+const none: readonly string[] = [];
 
 /** No protocol that is captured has one, so what clients put there is theirs: tokens, as often as not. */
 function withoutQuery(target: string): string {

@@ -1,6 +1,8 @@
 import type { Socket } from "node:net";
 import type { ResponseHead } from "./response-head.js";
 import { type ResponseEvents, ResponseParser } from "./response-parser.js";
+import type { Scratch } from "./scratch.js";
+import type { Turn, Writer } from "./turn.js";
 
 /** A request as it goes to a primary. */
 export interface UpstreamRequest {
@@ -42,15 +44,17 @@ export interface ConnectionLimits {
   connectMs: number;
 }
 
-/** What its pool is told of a connection. */
+/** The pool of a connection: what all of them share, and what it is told. */
 export interface ConnectionOwner {
+  readonly turn: Turn;
+  readonly scratch: Scratch;
   onIdle(connection: UpstreamConnection): void;
   /** It cannot be used any more. `unreachable`: it did not come about, and not because it was given up. */
   onGone(connection: UpstreamConnection, unreachable: boolean): void;
 }
 
 /** One connection to a primary: one request at a time, and nothing is ever sent twice. */
-export class UpstreamConnection implements ResponseEvents {
+export class UpstreamConnection implements ResponseEvents, Writer {
   readonly #socket: Socket;
   readonly #parser: ResponseParser;
   readonly #limits: ConnectionLimits;
@@ -95,14 +99,19 @@ export class UpstreamConnection implements ResponseEvents {
     this.#connected = true;
     this.#state = "idle";
     if (this.#handler === null) this.#rest();
-    else this.#send();
+    else this.flush();
   }
 
   /** Sends a request, as soon as the connection is there. Only for one that has none. */
   take(request: UpstreamRequest, handler: UpstreamHandler): void {
     this.#request = request;
     this.#handler = handler;
-    if (this.#state === "idle") this.#send();
+    if (this.#state === "idle") this.#owner.turn.add(this);
+  }
+
+  /** The turn's end: sends the request, unless it was given up. */
+  flush(): void {
+    if (this.#state === "idle" && this.#handler !== null) this.#send();
   }
 
   /** Part of a streamed body. False: the next one should wait for `onDrain`. */
@@ -241,11 +250,12 @@ export class UpstreamConnection implements ResponseEvents {
       return;
     }
     // One piece: one write, and one packet less.
-    const bytes = Buffer.allocUnsafe(head.length + 2 + body.length);
+    const bytes = this.#owner.scratch.take(head.length + 2 + body.length);
     bytes.write(head, 0, "latin1");
     bytes.write("\r\n", head.length, "latin1");
     bytes.set(body, head.length + 2);
     this.#socket.write(bytes);
+    if (this.#socket.writableLength > 0) this.#owner.scratch.leave();
   }
 
   #onPrimaryEnd(): void {

@@ -1,5 +1,7 @@
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
+import { Scratch } from "./scratch.js";
+import { Turn } from "./turn.js";
 import {
   type ConnectionLimits,
   UpstreamConnection,
@@ -70,6 +72,8 @@ export function createUpstreamPool(origin: string, options: UpstreamPoolOptions)
   let closing = false;
 
   const owner = {
+    turn: new Turn(),
+    scratch: new Scratch(),
     onIdle(connection: UpstreamConnection) {
       const next = waiting.shift();
       if (next !== undefined) next.sendOn(connection);

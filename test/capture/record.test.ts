@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import {
+  createStamp,
   encodeRecord,
   readRecord,
   soundRecordSize,
-  stampRecord,
   writeExchange,
 } from "../../src/capture/record.js";
 import { createRingConsumer, createRingMemory, createRingProducer } from "../../src/capture/ring.js";
@@ -47,7 +47,7 @@ test("an exchange is read as it was written, and no changed byte goes unnoticed"
       expect(writeExchange(createRingProducer(memory), seen)).toBe(true);
       const consumer = createRingConsumer(memory);
       const { at, size } = consumer.next()!;
-      stampRecord(consumer.data, at, size, 42);
+      createStamp()(consumer.data, at, size, 42);
       const data = Buffer.from(consumer.data.subarray(at, at + size));
       expect(soundRecordSize(data, 0)).toBe(size);
 
@@ -75,7 +75,7 @@ test("a record that was redacted carries what was, whatever the names are", () =
   fc.assert(
     fc.property(exchange, (seen) => {
       const data = encodeRecord(seen, marks);
-      stampRecord(data, 0, data.length, 7);
+      createStamp()(data, 0, data.length, 7);
       expect(soundRecordSize(data, 0)).toBe(data.length);
       const { requestChunks, responseChunks, ...rest } = seen;
       const { id, requestBody, responseBody, ...read } = readRecord(data, 0);
@@ -92,7 +92,7 @@ test.each([0, 1, 79, 80, 100])("%i bytes of a record are no record", (length) =>
   writeExchange(createRingProducer(memory), fc.sample(exchange, 1)[0]!);
   const consumer = createRingConsumer(memory);
   const { at, size } = consumer.next()!;
-  stampRecord(consumer.data, at, size, 1);
+  createStamp()(consumer.data, at, size, 1);
   const torn = consumer.data.subarray(at, at + Math.min(length, size - 1));
   expect(soundRecordSize(torn, 0)).toBe(0);
 });

@@ -21,7 +21,15 @@ function read(pieces: readonly Buffer[], { method = "POST", end = false } = {}):
     {
       onHead({ status, statusText, rawHeaders, keepAlive }) {
         if (answer !== null) throw new Error("a second head");
-        answer = { status, statusText, rawHeaders, body: "", rawTrailers: [], keepAlive, surplus: false };
+        answer = {
+          status,
+          statusText,
+          rawHeaders: [...rawHeaders],
+          body: "",
+          rawTrailers: [],
+          keepAlive,
+          surplus: false,
+        };
       },
       onBody(part) {
         if (ended || part.length === 0) throw new Error("a part that is none");
@@ -175,6 +183,35 @@ test("bytes behind an answer are told, and are not the next answer", () => {
   expect(read([bytes(`${text}${text}`)])).toMatchObject({ body: "a", surplus: true });
   const chunked = `${head}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n`;
   expect(read([bytes(`${chunked}x`)])).toMatchObject({ surplus: true });
+});
+
+test("a head like the one before is read anew where a byte, or the method, differs", () => {
+  const heard: unknown[] = [];
+  const parser = new ResponseParser(
+    {
+      onHead: ({ status, contentLength, body, passed }) =>
+        heard.push([status, contentLength, body, passed.headers]),
+      onBody: (part) => heard.push(part.toString()),
+      onEnd: () => {},
+    },
+    1_000,
+  );
+  const answer = (length: number, body: string) => bytes(`${head}Content-Length: ${length}\r\n\r\n${body}`);
+  for (const [method, answered] of [
+    ["POST", answer(1, "a")],
+    ["POST", answer(1, "b")],
+    ["POST", answer(2, "cc")],
+    ["HEAD", answer(2, "")],
+    ["POST", answer(2, "dd")],
+  ] as const) {
+    parser.expect(method);
+    parser.push(answered);
+  }
+  const told = (length: number, body: string) => [200, length, body, ["Content-Length", String(length)]];
+  expect(heard).toEqual([
+    ...[told(1, "length"), "a", told(1, "length"), "b", told(2, "length"), "cc"],
+    ...[told(2, "none"), told(2, "length"), "dd"],
+  ]);
 });
 
 test("any body in any chunks, cut anywhere, comes out as it went in", () => {

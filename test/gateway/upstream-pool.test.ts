@@ -1,5 +1,7 @@
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { afterEach, expect, test } from "vitest";
+import { Scratch } from "../../src/gateway/scratch.js";
+import { Turn } from "../../src/gateway/turn.js";
 import {
   UpstreamConnection,
   type UpstreamRequest,
@@ -208,7 +210,12 @@ test("a connection is idle from the end of its answer, not from the next look at
     rest = resolve;
   });
   const limits = { headBytesMax: 1_000, headersMs: 60_000, bodyMs: 60_000, connectMs: 5_000 };
-  const connection = new UpstreamConnection(socket, "h", limits, { onIdle: () => rest(), onGone() {} });
+  const connection = new UpstreamConnection(socket, "h", limits, {
+    turn: new Turn(),
+    scratch: new Scratch(),
+    onIdle: () => rest(),
+    onGone() {},
+  });
   closers.push(() => connection.destroy());
   socket.on("data", (bytes: Buffer) => connection.receive(bytes));
   const pool: Pick<UpstreamPool, "dispatch"> = {
