@@ -13,7 +13,7 @@ import { historyJob, rejudgeJob, replayJob } from "../src/queue/jobs.js";
 import { keepConducting } from "../src/replay/conduct.js";
 import { createHosts } from "../src/replay/hosts.js";
 import { createLanes } from "../src/replay/lanes.js";
-import { createClock } from "../src/replay/pacing/clock.js";
+import { monotonicMs } from "../src/replay/pacing/clock.js";
 import { createSender } from "../src/replay/pacing/sender.js";
 import type { ReplayEnd } from "../src/replay/replay-work.js";
 import { createSuspects } from "../src/replay/suspects.js";
@@ -82,7 +82,7 @@ export async function startWorkers(context: {
       history: {
         replays: store.replays,
         sender,
-        lines: createTimeLines(store.registry.clockMs, createClock()),
+        lines: createTimeLines(store.registry.clockMs, monotonicMs),
       },
     };
     const concurrency = config.workerConcurrency;

@@ -2,23 +2,22 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import { parentPort, workerData } from "node:worker_threads";
-import { createClock } from "../../src/replay/pacing/clock.js";
+import { monotonicMs } from "../../src/replay/pacing/clock.js";
 import { modelPath, requestBody } from "./requests.js";
 
-const { port, atMs } = workerData as { port: number; atMs: Float64Array };
+const { port, ids, atMs } = workerData as { port: number; ids: Int32Array; atMs: Float64Array };
 const cell = new Int32Array(new SharedArrayBuffer(4));
 const socket = connect({ port, host: "127.0.0.1", noDelay: true });
 await once(socket, "connect");
-const pieces = Array.from(atMs, (_, id) => {
+const pieces = Array.from(ids, (id) => {
   const body = requestBody(id);
   const head = `POST ${modelPath} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n`;
   return Buffer.concat([Buffer.from(head), body]);
 });
-const now = createClock();
-for (const [id, due] of atMs.entries()) {
-  const waitMs = due - now();
+for (const [place, due] of atMs.entries()) {
+  const waitMs = due - monotonicMs();
   if (waitMs > 0) Atomics.wait(cell, 0, 0, waitMs);
-  socket.write(pieces[id]!);
+  socket.write(pieces[place]!);
 }
 socket.resume();
 setTimeout(() => {

@@ -1,13 +1,12 @@
 // Main script of the process that receives: tells when each request arrived, by the machine's monotonic clock.
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { createClock } from "../../src/replay/pacing/clock.js";
+import { monotonicMs } from "../../src/replay/pacing/clock.js";
 import { answer } from "./requests.js";
 
-const now = createClock();
 let arrivals: [number, number][] = [];
 const server = createServer((request, response) => {
-  const atMs = now();
+  const atMs = monotonicMs();
   let text = "";
   request.setEncoding("latin1");
   request.on("data", (chunk: string) => {

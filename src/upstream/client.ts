@@ -6,10 +6,11 @@ import { readAuthorities } from "./authorities.js";
 import { describeModel, type ModelMetadata } from "./describe.js";
 import type { Endpoint } from "./endpoint.js";
 import { type ExchangeLimits, type ExchangeRequest, exchange } from "./exchange.js";
-import { createGuardedAgent } from "./guard.js";
+import { agentOver, guardedConnector } from "./guard.js";
 import type { Attempt, Observation } from "./observation.js";
 import { callAddressOf } from "./paths.js";
 import { defaultRetries, type Retries } from "./retries.js";
+import { createSpares } from "./spares.js";
 
 /** A request for a model, without the address of the model. */
 export interface UpstreamRequest {
@@ -34,6 +35,8 @@ export interface Upstream {
    * @throws UnderstudyError `endpoint_unreachable`, `endpoint_not_v2`, `address_refused` or `config_invalid`.
    */
   describe(endpoint: Endpoint): Promise<ModelMetadata>;
+  /** Opens connections before they are needed, until so many stand by; they do for two seconds. */
+  keepReady(endpoint: Endpoint, connections: number): void;
   close(): Promise<void>;
 }
 
@@ -53,7 +56,8 @@ export function createUpstream({
   config: Pick<Config, "secret"> & Partial<Pick<Config, "caFile">>;
 }): Upstream {
   // A model may live anywhere but on a metadata service: in the cluster, on this machine.
-  const agent = createGuardedAgent({ internal: "allow", ca: readAuthorities(config.caFile) });
+  const spares = createSpares(guardedConnector({ internal: "allow", ca: readAuthorities(config.caFile) }));
+  const agent = agentOver(spares.connect);
 
   /** The endpoint's own headers, with the values of their secrets. */
   function ownHeaders(endpoint: Endpoint): Record<string, string> {
@@ -123,6 +127,10 @@ export function createUpstream({
       describeModel(endpoint, (request, limits) =>
         exchange(agent, { ...request, headers: { ...request.headers, ...ownHeaders(endpoint) } }, limits),
       ),
-    close: () => agent.destroy(),
+    keepReady: ({ url }, connections) => spares.keep(url, connections),
+    close: () => {
+      spares.close();
+      return agent.destroy();
+    },
   };
 }

@@ -8,22 +8,34 @@ import { classifyAddress } from "./addresses.js";
 const connectMs = 5_000;
 
 /** An idle connection is given up before common servers give it up: a request must not meet a closing one. */
-const keepAliveMs = 2_000;
+export const keepAliveMs = 2_000;
+
+/** An HTTP agent over {@link guardedConnector}. Redirects are not followed. */
+export function createGuardedAgent(options: GuardOptions): Agent {
+  return agentOver(guardedConnector(options));
+}
+
+/** An HTTP agent whose connections are opened so. */
+export function agentOver(connect: buildConnector.connector): Agent {
+  return new Agent({ connect, keepAliveTimeout: keepAliveMs, headersTimeout: 0, bodyTimeout: 0 });
+}
+
+export interface GuardOptions {
+  internal: "allow" | readonly string[];
+  resolve?: typeof lookup;
+  ca?: string[] | undefined;
+}
 
 /**
- * An HTTP agent that looks at the address it is about to connect to, when it connects: what a name resolved to
- * earlier proves nothing. Metadata services are refused always. Redirects are not followed.
+ * Opens connections, and looks at the address it is about to connect to when it connects: what a name resolved to
+ * earlier proves nothing. Metadata services are refused always.
  *
  * @param internal whether loopback and private addresses may be reached: all (`allow`), or `host:port` pairs as
  * they stand in the URL.
  * @param resolve how names are looked up.
  * @param ca certificates of the authorities to be trusted, in PEM; default: Node's own.
  */
-export function createGuardedAgent(options: {
-  internal: "allow" | readonly string[];
-  resolve?: typeof lookup;
-  ca?: string[] | undefined;
-}): Agent {
+export function guardedConnector(options: GuardOptions): buildConnector.connector {
   const { internal, resolve = lookup, ca } = options;
   const permitted = (address: string, hostAndPort: string): boolean => {
     switch (classifyAddress(address)) {
@@ -64,7 +76,7 @@ export function createGuardedAgent(options: {
       });
     };
 
-  const connect: buildConnector.connector = (target, callback) => {
+  return (target, callback) => {
     const host = target.hostname.replace(/^\[|\]$/g, "");
     const port = target.port || (target.protocol === "https:" ? "443" : "80");
     const hostAndPort = `${target.hostname}:${port}`;
@@ -81,6 +93,4 @@ export function createGuardedAgent(options: {
       ...(ca === undefined ? {} : { ca }),
     })(target, callback);
   };
-
-  return new Agent({ connect, keepAliveTimeout: keepAliveMs, headersTimeout: 0, bodyTimeout: 0 });
 }

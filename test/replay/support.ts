@@ -13,7 +13,7 @@ import { writeSegment } from "../../src/capture/segment.js";
 import { newId } from "../../src/ids.js";
 import { createHosts } from "../../src/replay/hosts.js";
 import { createLanes } from "../../src/replay/lanes.js";
-import { createClock } from "../../src/replay/pacing/clock.js";
+import { monotonicMs } from "../../src/replay/pacing/clock.js";
 import { createSender } from "../../src/replay/pacing/sender.js";
 import type { ReplayDeps } from "../../src/replay/replay-work.js";
 import { createSuspects } from "../../src/replay/suspects.js";
@@ -153,7 +153,7 @@ export async function openReplayWorld() {
       history: {
         replays: world.store.replays,
         sender,
-        lines: createTimeLines(world.store.registry.clockMs, createClock()),
+        lines: createTimeLines(world.store.registry.clockMs, monotonicMs),
       },
       ...over,
     };

@@ -6,6 +6,8 @@ export interface RawServer {
   /** Whole requests that arrived, as text. */
   requests: string[];
   connections: number;
+  /** Called with each connection from then on. */
+  onConnection(act: (socket: Socket) => void): void;
   /** Bytes that the sockets took from us so far. */
   bytesWritten(): number;
   close(): Promise<void>;
@@ -17,9 +19,11 @@ export async function startRawServer(
   port = 0,
 ): Promise<RawServer> {
   const sockets = new Set<Socket>();
+  let greet: (socket: Socket) => void = () => {};
   const server = createServer((socket) => {
     sockets.add(socket);
     raw.connections += 1;
+    greet(socket);
     let text = "";
     socket.on("error", () => {});
     socket.on("data", (chunk) => {
@@ -37,6 +41,9 @@ export async function startRawServer(
     url: `http://127.0.0.1:${(server.address() as { port: number }).port}`,
     requests: [],
     connections: 0,
+    onConnection: (act) => {
+      greet = act;
+    },
     bytesWritten: () => [...sockets].reduce((sum, socket) => sum + socket.bytesWritten, 0),
     close: () =>
       new Promise((resolve) => {

@@ -36,7 +36,7 @@ export type ToThread =
   | { kind: "halt"; task: number }
   | { kind: "end"; task: number };
 
-/** From the thread. */
+/** From the thread, several at a time. */
 export type FromThread =
   | { kind: "next"; task: number }
   | { kind: "sent"; task: number; place: number; observation: Observation; lateMs: number }

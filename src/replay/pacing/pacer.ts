@@ -85,6 +85,7 @@ export function createPacer(now: () => number): Pacer {
   function turn(): void {
     timer = undefined;
     immediate = undefined;
+    let begun = false;
     for (;;) {
       const next = queue.at(-1);
       if (next === undefined) return;
@@ -92,8 +93,12 @@ export function createPacer(now: () => number): Pacer {
       if (gapMs <= 0) {
         queue.pop();
         send(next);
+        begun = true;
         continue;
       }
+      // A request may not be on the wire before the loop has turned: a client looks first whether the connection that
+      // it is about to use was closed meanwhile.
+      if (begun) break;
       if (gapMs > nearMs) {
         timer = setTimeout(turn, gapMs - nearMs + 1);
         return;

@@ -3,31 +3,49 @@ import { parentPort, workerData } from "node:worker_threads";
 import { loadConfig } from "../../config.js";
 import { messageOf } from "../../errors.js";
 import { createUpstream } from "../../upstream/client.js";
-import { createClock } from "./clock.js";
+import { monotonicMs } from "./clock.js";
 import type { FromThread, ToThread } from "./messages.js";
 import { type Cap, createPacer, type Due, type Sent } from "./pacer.js";
 
 const port = parentPort!;
 const { environment } = workerData as { environment: NodeJS.ProcessEnv };
 const upstream = createUpstream({ config: loadConfig(environment) });
-const pacer = createPacer(createClock());
+const pacer = createPacer(monotonicMs);
 
 type Begin = Extract<ToThread, { kind: "begin" }>;
 type Chunk = Extract<ToThread, { kind: "chunk" }>;
 
-const tasks = new Map<number, Begin>();
+/** Connections that stand by while there is a task: after a delay several requests are due at once. */
+const spareConnections = 8;
+const spareCheckMs = 500;
+
+const tasks = new Map<number, Begin & { keeper: NodeJS.Timeout }>();
 /** By the name of their group, with how many tasks use each. */
 const caps = new Map<string, Cap & { tasks: number }>();
 
-const tell = (message: FromThread) => port.postMessage(message);
+/** Not one by one: to wake another thread for each answer would keep this one from its deadlines. */
+const batchMs = 10;
+let batch: FromThread[] = [];
+
+function tell(message: FromThread): void {
+  if (batch.length === 0) setTimeout(flush, batchMs);
+  batch.push(message);
+}
+
+function flush(): void {
+  port.postMessage(batch);
+  batch = [];
+}
 
 function begin(message: Begin): void {
-  const { task, group, inFlightMax } = message;
+  const { task, group, inFlightMax, endpoint } = message;
   const cap = caps.get(group) ?? { inFlightMax, inFlight: 0, waiting: [], tasks: 0 };
   cap.tasks += 1;
   caps.set(group, cap);
-  tasks.set(task, message);
-  tell({ kind: "next", task });
+  const keepReady = () => upstream.keepReady(endpoint, Math.min(spareConnections, inFlightMax));
+  keepReady();
+  tasks.set(task, { ...message, keeper: setInterval(keepReady, spareCheckMs) });
+  port.postMessage([{ kind: "next", task }]);
 }
 
 function end(id: number): void {
@@ -35,6 +53,7 @@ function end(id: number): void {
   const cap = task && caps.get(task.group);
   tasks.delete(id);
   if (task === undefined || cap === undefined) return;
+  clearInterval(task.keeper);
   cap.tasks -= 1;
   if (cap.tasks === 0) caps.delete(task.group);
 }
@@ -64,7 +83,7 @@ function add({ task: id, from, atMs, template, lengths, bytes }: Chunk): void {
     });
   }
   pacer.add(due);
-  tell({ kind: "next", task: id });
+  port.postMessage([{ kind: "next", task: id }]);
 }
 
 function report(task: number, place: number, sent: Sent): void {

@@ -66,7 +66,9 @@ export function createSender({ config }: { config: Pick<Config, "environment"> }
       if (thread === worker) thread = null;
       for (const each of [...open.values()]) each.fail(error);
     };
-    worker.on("message", (message: FromThread) => open.get(message.task)?.message(message));
+    worker.on("message", (messages: FromThread[]) => {
+      for (const message of messages) open.get(message.task)?.message(message);
+    });
     worker.on("error", failed);
     worker.on("exit", (code) => failed(new Error(`the sending thread ended with ${code}`)));
     // It keeps no process alive that has nothing else to do.
