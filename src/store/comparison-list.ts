@@ -5,22 +5,35 @@ import type { ComparisonQuery, ComparisonSort, ListedComparison } from "./compar
 import { Prisma } from "./generated/client.js";
 import { time } from "./sql.js";
 
-const sortColumns: Record<ComparisonSort, Prisma.Sql> = {
-  capturedAt: Prisma.sql`o.captured_at`,
-  maxAbs: Prisma.sql`o.max_abs`,
-  candidateMs: Prisma.sql`o.candidate_ms`,
+/** What rows are sorted by: of an outcome, and as it stands with each of its outputs that differ. */
+const sortColumns: Record<ComparisonSort, { outcome: Prisma.Sql; output: Prisma.Sql }> = {
+  capturedAt: { outcome: Prisma.sql`o.captured_at`, output: Prisma.sql`d.captured_at` },
+  maxAbs: { outcome: Prisma.sql`o.max_abs`, output: Prisma.sql`d.comparison_max_abs` },
+  candidateMs: { outcome: Prisma.sql`o.candidate_ms`, output: Prisma.sql`d.comparison_ms` },
 };
 
 /**
  * A page by keyset: what lies between two pages may change, yet no row comes twice or is left out, and the last page
- * costs what the first does. The order is that of an index, whose end tells rows apart by their capture.
+ * costs what the first does. Rows are found in the order of an index, whose end tells rows apart by their capture, and
+ * that begins with what divergences are rare by: so the cost of a page does not grow with the table.
  */
 export async function listComparisons(
   prisma: PrismaClient,
   query: ComparisonQuery,
 ): Promise<ListedComparison[]> {
-  const column = sortColumns[query.sort];
-  const direction = query.descending ? Prisma.sql`DESC` : Prisma.sql`ASC`;
+  if (await lacksOutput(prisma, query)) return [];
+  const streams = await streamsOf(prisma, query);
+  const order = (value: Prisma.Sql, capture: Prisma.Sql) => {
+    const direction = query.descending ? Prisma.sql`DESC` : Prisma.sql`ASC`;
+    return Prisma.sql`ORDER BY ${value} ${direction}, ${capture} ${direction}`;
+  };
+  const heads = streams.map(({ from, value, where }) => {
+    const capture = Prisma.sql`o.capture_id`;
+    const conditions = [...where, ...beyond(query, value), ...numbered(query, value)];
+    return Prisma.sql`(
+      SELECT o.day, o.capture_id, ${value} AS value FROM ${from}
+      WHERE ${Prisma.join(conditions, " AND ")} ${order(value, capture)} LIMIT ${query.limit})`;
+  });
   const rows = await prisma.$queryRaw<
     (ComparisonColumns & Pick<ListedComparison, "mismatching" | "flips">)[]
   >`
@@ -39,35 +52,129 @@ export async function listComparisons(
         WHERE d.day = o.day AND d.run_id = o.run_id AND d.capture_id = o.capture_id AND d.flip
           AND d.result <> 'ignored'
       ) AS flips
-    FROM outcomes o
-    WHERE ${Prisma.join(conditions(query), " AND ")}
-    ORDER BY ${column} ${direction}, o.capture_id ${direction}
-    LIMIT ${query.limit}`;
+    FROM (
+      SELECT * FROM (${Prisma.join(heads, " UNION ")}) AS head
+      ${order(Prisma.sql`value`, Prisma.sql`capture_id`)} LIMIT ${query.limit}
+    ) AS page
+    JOIN LATERAL (
+      SELECT * FROM outcomes o
+      WHERE o.day = page.day AND o.run_id = ${query.runId} AND o.capture_id = page.capture_id
+    ) AS o ON TRUE
+    ${order(Prisma.sql`page.value`, Prisma.sql`page.capture_id`)}`;
   return rows.map(comparisonRowOf);
 }
 
-function conditions(query: ComparisonQuery): Prisma.Sql[] {
-  const { runId, result, sample, output, kind, signature, tag, fromMs, toMs, sort, after } = query;
-  const found = [Prisma.sql`o.run_id = ${runId}`];
+/** Rows in the order that is asked for. */
+interface Stream {
+  from: Prisma.Sql;
+  value: Prisma.Sql;
+  where: Prisma.Sql[];
+}
+
+/**
+ * Outcomes by their own columns; outputs that differ by theirs, each with its outcome. A kind alone is that of the
+ * whole, or of any output.
+ */
+async function streamsOf(prisma: PrismaClient, query: ComparisonQuery): Promise<Stream[]> {
+  const { runId, result, output, kind, sort } = query;
+  const outcomes = (...where: Prisma.Sql[]): Stream => {
+    const value = sortColumns[sort].outcome;
+    return {
+      from: Prisma.sql`outcomes o`,
+      value,
+      where: [Prisma.sql`o.run_id = ${runId}`, ...where, ...common(query, Prisma.sql`o.captured_at`)],
+    };
+  };
+  const outputs = (...where: Prisma.Sql[]): Stream => ({
+    from: Prisma.sql`output_diffs d
+      JOIN outcomes o ON o.day = d.day AND o.run_id = d.run_id AND o.capture_id = d.capture_id`,
+    value: sortColumns[sort].output,
+    where: [
+      Prisma.sql`d.run_id = ${runId} AND d.kind IS NOT NULL`,
+      ...where,
+      ...common(query, Prisma.sql`d.captured_at`),
+    ],
+  });
+  const wholeResult = result === null ? [] : [resultIs(result)];
+  if (output === null) {
+    if (kind === null) return [outcomes(...wholeResult)];
+    const names = await outputsOfKind(prisma, runId, kind);
+    return [
+      outcomes(Prisma.sql`o.kind = ${kind}`, ...wholeResult),
+      ...names.map((name) => outputs(Prisma.sql`d.kind = ${kind} AND d.output = ${name}`, ...wholeResult)),
+    ];
+  }
   // Of a named output, the result that is asked for is its own: another output may have made the whole a mismatch.
-  if (result !== null && output === null) found.push(Prisma.sql`o.result = ${result}`);
-  if (sample !== null) found.push(Prisma.sql`o.sample = ${sample}`);
+  const named = Prisma.sql`d.output = ${output}`;
+  const ownResult = result === null ? [] : [Prisma.sql`d.result = ${result}`];
+  if (kind !== null) return [outputs(named, Prisma.sql`d.kind = ${kind}`, ...ownResult)];
+  if (result === "mismatch") return [outputs(named, ...ownResult)];
+  return [
+    outcomes(Prisma.sql`EXISTS (
+      SELECT FROM output_diffs d
+      WHERE d.day = o.day AND d.run_id = o.run_id AND d.capture_id = o.capture_id
+        AND ${Prisma.join([named, ...ownResult], " AND ")}
+    )`),
+  ];
+}
+
+/** Names of the outputs that differ in this way, by leaps through an index. */
+async function outputsOfKind(prisma: PrismaClient, runId: number, kind: string): Promise<string[]> {
+  const next = (after: Prisma.Sql) => Prisma.sql`
+    SELECT min(output) AS name FROM output_diffs d
+    WHERE d.run_id = ${runId} AND d.kind = ${kind} AND d.kind IS NOT NULL ${after}`;
+  const rows = await prisma.$queryRaw<{ name: string }[]>`
+    WITH RECURSIVE found AS (
+      (${next(Prisma.empty)})
+      UNION ALL
+      SELECT (${next(Prisma.sql`AND d.output > found.name`)}) FROM found WHERE found.name IS NOT NULL
+    )
+    SELECT name FROM found WHERE name IS NOT NULL`;
+  return rows.map(({ name }) => name);
+}
+
+/** Whether nothing can be found, since the run never had this output: a slip of the pen would look at every row. */
+async function lacksOutput(prisma: PrismaClient, { runId, output }: ComparisonQuery): Promise<boolean> {
+  if (output === null) return false;
+  const [row] = await prisma.$queryRaw<{ some: boolean; this: boolean }[]>`
+    SELECT count(*) > 0 AS some, coalesce(bool_or(series = ${`output/${output}`}), FALSE) AS this
+    FROM (
+      SELECT series FROM rollups WHERE run_id = ${runId} AND axis = 'captured' AND level = 'run'
+      UNION ALL
+      SELECT series FROM rollup_deltas WHERE run_id = ${runId}
+    ) AS counted
+    WHERE series LIKE 'output/%'`;
+  // Only the base sample is counted: of a run without any, nothing is known.
+  return row!.some && !row!.this;
+}
+
+function resultIs(result: NonNullable<ComparisonQuery["result"]>): Prisma.Sql {
+  // Said twice where a partial index wants to hear it.
+  return result === "match"
+    ? Prisma.sql`o.result = 'match'`
+    : Prisma.sql`o.result = ${result} AND o.result <> 'match'`;
+}
+
+/** Conditions that hold of the comparison as a whole. */
+function common(query: ComparisonQuery, capturedAt: Prisma.Sql): Prisma.Sql[] {
+  const { sample, signature, tag, fromMs, toMs } = query;
+  const found: Prisma.Sql[] = [];
+  if (sample !== null)
+    found.push(sample === "base" ? Prisma.sql`o.sample = 'base'` : Prisma.sql`o.sample = 'targeted'`);
   if (signature !== null) found.push(Prisma.sql`o.signature = ${signature}`);
   if (tag !== null) found.push(hasTag(tag));
-  if (output !== null) found.push(hasOutput(Prisma.sql`d.output = ${output}`, kind, result));
-  else if (kind !== null) {
-    found.push(Prisma.sql`(o.kind = ${kind} OR ${hasOutput(Prisma.sql`TRUE`, kind, null)})`);
-  }
   // The day says the same again, so that the other days' partitions are not looked at.
   if (fromMs !== null) {
-    found.push(Prisma.sql`o.captured_at >= ${time(fromMs)}::timestamptz AND o.day >= ${dayOf(fromMs)}::date`);
+    found.push(Prisma.sql`${capturedAt} >= ${time(fromMs)}::timestamptz AND o.day >= ${dayOf(fromMs)}::date`);
   }
   if (toMs !== null) {
-    found.push(Prisma.sql`o.captured_at < ${time(toMs)}::timestamptz AND o.day <= ${dayOf(toMs)}::date`);
+    found.push(Prisma.sql`${capturedAt} < ${time(toMs)}::timestamptz AND o.day <= ${dayOf(toMs)}::date`);
   }
-  if (sort !== "capturedAt") found.push(Prisma.sql`${sortColumns[sort]} IS NOT NULL`);
-  if (after !== null) found.push(beyond(query, after));
   return found;
+}
+
+function numbered({ sort }: ComparisonQuery, value: Prisma.Sql): Prisma.Sql[] {
+  return sort === "capturedAt" ? [] : [Prisma.sql`${value} IS NOT NULL`];
 }
 
 function hasTag({ name, value }: NonNullable<ComparisonQuery["tag"]>): Prisma.Sql {
@@ -76,21 +183,13 @@ function hasTag({ name, value }: NonNullable<ComparisonQuery["tag"]>): Prisma.Sq
   )`;
 }
 
-function hasOutput(named: Prisma.Sql, kind: string | null, result: string | null): Prisma.Sql {
-  return Prisma.sql`EXISTS (
-    SELECT FROM output_diffs d
-    WHERE d.day = o.day AND d.run_id = o.run_id AND d.capture_id = o.capture_id AND ${named}
-      AND ${kind === null ? Prisma.sql`TRUE` : Prisma.sql`d.kind = ${kind}`}
-      AND ${result === null ? Prisma.sql`TRUE` : Prisma.sql`d.result = ${result}`}
-  )`;
-}
-
-function beyond(query: ComparisonQuery, after: NonNullable<ComparisonQuery["after"]>): Prisma.Sql {
+function beyond(query: ComparisonQuery, column: Prisma.Sql): Prisma.Sql[] {
+  if (query.after === null) return [];
   const than = query.descending ? Prisma.sql`<` : Prisma.sql`>`;
   const value =
     query.sort === "capturedAt"
-      ? Prisma.sql`${time(after.value)}::timestamptz`
+      ? Prisma.sql`${time(query.after.value)}::timestamptz`
       : // As text: Prisma turns a raw parameter NaN or Infinity into NULL.
-        Prisma.sql`${String(after.value)}::text::float8`;
-  return Prisma.sql`(${sortColumns[query.sort]}, o.capture_id) ${than} (${value}, ${after.captureId}::uuid)`;
+        Prisma.sql`${String(query.after.value)}::text::float8`;
+  return [Prisma.sql`(${column}, o.capture_id) ${than} (${value}, ${query.after.captureId}::uuid)`];
 }
