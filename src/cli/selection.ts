@@ -3,6 +3,7 @@ import { type ApiClient, createApiClient } from "../api-client.js";
 import { loadConfig } from "../config.js";
 import type { Selection, SelectionPage } from "../control/api.js";
 import { addFilterOptions, type FilterOptions, filterOf } from "./replay.js";
+import { selectionCompareCommand } from "./selection-compare.js";
 import { table } from "./table.js";
 
 interface Options extends FilterOptions {
@@ -16,6 +17,7 @@ export function selectionCommand(): Command {
     .description("name sets of captures, to be replayed to one candidate after the other")
     .addCommand(createCommand())
     .addCommand(listCommand())
+    .addCommand(selectionCompareCommand())
     .addCommand(oneCommand("show", "show a selection", (api, path) => api.get<Selection>(path)))
     .addCommand(
       oneCommand("seal", "make a selection immutable: these very captures, in a random order", (api, path) =>

@@ -840,6 +840,41 @@ export const selection = z
   })
   .meta({ id: "Selection" });
 export type Selection = z.infer<typeof selection>;
+
+export const selectionComparison = z
+  .object({
+    deployment: z.string(),
+    selection: z.string(),
+    members: count,
+    erased: count,
+    common: count.meta({ description: "Members that every one of these candidates answered" }),
+    candidates: z
+      .array(
+        z.object({
+          candidate: z.string(),
+          run: z.number().int(),
+          finished: count.meta({ description: "Members that came to an outcome, whatever it was" }),
+          answered: count,
+          failed: count,
+          samples: count.meta({ description: "Matches and mismatches, of the common members" }),
+          mismatches: count,
+          diffRate: rate.nullable(),
+          diffRateInterval: z.tuple([rate, rate]),
+          decisionFlipRate: rate.nullable(),
+          p50Ms: ms.nullable(),
+          p99Ms: ms.nullable(),
+        }),
+      )
+      .meta({
+        description:
+          "By name: from each one's newest replay of the selection, of its revision now and under the policy in force",
+      }),
+    outdated: z.array(z.string()).meta({
+      description: "Candidates with results of another revision or policy only: they are left out",
+    }),
+  })
+  .meta({ id: "SelectionComparison" });
+export type SelectionComparison = z.infer<typeof selectionComparison>;
 export const selectionPage = pageOf(selection).meta({ id: "SelectionPage" });
 export type SelectionPage = z.infer<typeof selectionPage>;
 

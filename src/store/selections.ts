@@ -6,6 +6,7 @@ import type { PrismaClient } from "./client.js";
 import { noDeployment } from "./deployments.js";
 import type { Prisma } from "./generated/client.js";
 import type { Transaction } from "./runs.js";
+import { createSelectionComparisons, type SelectionComparisons } from "./selection-comparison.js";
 import { jsonInput } from "./sql.js";
 
 export interface Selection {
@@ -31,7 +32,7 @@ export interface SelectionMember {
   day: string;
 }
 
-export interface Selections {
+export interface Selections extends SelectionComparisons {
   /** @throws UnderstudyError `not_found`, `conflict` when there is one of that name already, or too much matches */
   create(selection: {
     deployment: string;
@@ -76,6 +77,7 @@ export function createSelections(prisma: PrismaClient): Selections {
   }
 
   return {
+    ...createSelectionComparisons(prisma),
     async create({ deployment, name, filter, seal }) {
       const found = await prisma.deployment.findUnique({ where: { name: deployment } });
       if (found === null) throw noDeployment(deployment);

@@ -1,8 +1,17 @@
+import { UnderstudyError } from "../../errors.js";
 import type { Selection as StoredSelection } from "../../store/selections.js";
-import { pageQuery, type Selection, selection, selectionCreate, selectionPage } from "../api.js";
+import {
+  pageQuery,
+  type Selection,
+  selection,
+  selectionComparison,
+  selectionCreate,
+  selectionPage,
+} from "../api.js";
 import type { ControlContext } from "../context.js";
 import { pageOfAll } from "../cursor.js";
 import { type Route, route } from "../route.js";
+import { selectionComparisonView } from "../selection-comparison-view.js";
 
 /** Named sets of captures, to be replayed to one candidate after the other. */
 export function selectionRoutes({ store }: Pick<ControlContext, "store">): Route[] {
@@ -38,6 +47,27 @@ export function selectionRoutes({ store }: Pick<ControlContext, "store">): Route
       response: selection,
       problems: [404],
       handle: async ({ params }) => view(await selections.get(params.deployment, params.selection)),
+    }),
+    route({
+      method: "get",
+      path: "/deployments/{deployment}/selections/{selection}/comparison",
+      summary:
+        "Candidates to which a sealed selection was replayed, on the members that all of them answered",
+      response: selectionComparison,
+      problems: [404, 409],
+      handle: async ({ params }) => {
+        const found = await selections.get(params.deployment, params.selection);
+        if (found.sealed === null) {
+          throw new UnderstudyError("conflict", `The selection ${found.name} is not sealed.`, {
+            hint: "What it means changes, so no two replays of it are of the same requests: seal it, and replay it again.",
+          });
+        }
+        return selectionComparisonView(
+          found,
+          await selections.compare(found.id),
+          await selections.outdated(found.id),
+        );
+      },
     }),
     route({
       method: "post",
