@@ -2,11 +2,13 @@ import { checkLedgers } from "../src/alerts/check-ledgers.js";
 import { sweepAnswers } from "../src/answers/sweep.js";
 import type { BlobStore } from "../src/blobs/blobs.js";
 import type { Config } from "../src/config.js";
+import { goOnErasing } from "../src/erasure/erase.js";
 import type { Logger } from "../src/log.js";
 import type { Queues } from "../src/queue/backend.js";
 import {
   checkLedgersJob,
   compactJob,
+  eraseJob,
   handles,
   type JobHandler,
   partitionsJob,
@@ -40,6 +42,9 @@ export function maintenanceHandlers(deps: {
     handles(sweepAnswersJob, async () => {
       const works = await sweepAnswers(deps);
       if (works > 0) log.debug({ works }, "answers of lost leases deleted");
+    }),
+    handles(eraseJob, async (_payload, { signal }) => {
+      await goOnErasing({ erasing: store.erasing, blobs: deps.blobs, log }, signal);
     }),
     handles(retentionJob, async () => {
       await dropOldDays(deps, config.retentionDays);

@@ -4,6 +4,7 @@ import type { Queues } from "../src/queue/backend.js";
 import {
   checkLedgersJob,
   compactJob,
+  eraseJob,
   evaluateJob,
   partitionsJob,
   reconcileJob,
@@ -14,6 +15,7 @@ import {
 const schedules = [
   [evaluateJob, 5_000],
   [reconcileJob, 5_000],
+  [eraseJob, 2_000],
   [compactJob, 15_000],
   [checkLedgersJob, 30_000],
   [sweepAnswersJob, 300_000],

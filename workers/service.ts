@@ -105,7 +105,8 @@ export async function startWorkers(context: {
     await queues.work("alerts", alertHandlers({ store, queues, log }), { concurrency: 1 });
     await queues.work("webhooks", webhookHandlers({ store, webhooks, log }), { concurrency: 8 });
     await queues.work("maintenance", maintenanceHandlers({ store, queues, blobs, log, config }), {
-      concurrency: 3,
+      // An erasure may take one of them for long.
+      concurrency: 4,
     });
     const schedules = await keepSchedules(queues, log);
     opened.unshift(async () => schedules.stop());

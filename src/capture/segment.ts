@@ -1,5 +1,5 @@
 import { crc32 } from "node:zlib";
-import { parquetReadObjects } from "hyparquet";
+import { parquetMetadata, parquetReadObjects } from "hyparquet";
 import { type ColumnSource, parquetWriteBuffer } from "hyparquet-writer";
 import type { Capture, Sample } from "./capture.js";
 
@@ -167,4 +167,13 @@ export async function readSegment(bytes: Uint8Array): Promise<StoredCapture[]> {
     requestBodySha256: row.request_body_sha256 || null,
     responseBodySha256: row.response_body_sha256 || null,
   }));
+}
+
+/** The facts of the whole file that {@link writeSegment} was given. */
+export function segmentAbout(bytes: Uint8Array): Record<string, string> {
+  const file = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
+  const { key_value_metadata: facts = [] } = parquetMetadata(file);
+  return Object.fromEntries(
+    facts.flatMap(({ key, value }) => (key === "understudy.segment" ? [] : [[key, value ?? ""]])),
+  );
 }

@@ -62,12 +62,15 @@ export async function shipFile(
   const segment = { id: segmentId, deploymentId, day, gatewayEpoch: epoch.epoch, blobKey, sha256 };
   beforeCommit();
   try {
-    const { toQueue } = await catalogue.commitSegment({
+    const { toQueue, revivedBodies } = await catalogue.commitSegment({
       segment: { ...segment, bytes: bytes.length },
       captures: content.captures.map(rowOf),
       bodies: bodies.map(({ sha256, bytes, refs }) => ({ sha256, bytes, refs })),
       cut: epoch.ledgerCut(shipment.minutes),
     });
+    for (const { key, sha256, body } of bodies) {
+      if (revivedBodies.includes(sha256)) await blobs.put(key, body);
+    }
     await epoch.fileDone(file, shipment.arrived());
     return toQueue;
   } catch (error) {

@@ -9,6 +9,8 @@ import type { ClosedFile } from "./spool-file.js";
 
 /** Between cuts that are shipped without a segment. */
 const loneCutEveryMs = 1_000;
+/** Between those that say that nothing came. */
+const idleCutEveryMs = 5_000;
 const idleMs = 100;
 const backoffMs = { first: 250, most: 10_000 };
 
@@ -25,6 +27,7 @@ export interface Shipper {
 interface Ward {
   epoch: Epoch;
   loneCutAtMs: number;
+  shippedCut: number;
   shippedState: Epoch["state"] | null;
   /** A commit may or may not have gone through: until it is sent again, no other cut would be right. */
   uncertain: boolean;
@@ -53,6 +56,7 @@ export function createShipper(deps: {
     });
     ward.uncertain = false;
     ward.shippedState = ward.epoch.state;
+    ward.shippedCut = ward.epoch.cut;
     ward.epoch.files.shift();
     onFileDone(file);
     if (workIds.length > 0) onWork(workIds);
@@ -63,14 +67,16 @@ export function createShipper(deps: {
     const now = performance.now();
     const stateIsNews = epoch.cut > 0 && ward.shippedState !== epoch.state;
     const due = stopping || epoch.state !== "live" || now - ward.loneCutAtMs >= loneCutEveryMs;
-    if (ward.uncertain || !due || !(epoch.account.dirty || stateIsNews)) return false;
+    const idleIsNews = epoch.cut > ward.shippedCut && now - ward.loneCutAtMs >= idleCutEveryMs;
+    if (ward.uncertain || !due || !(epoch.account.dirty || stateIsNews || idleIsNews)) return false;
     ward.loneCutAtMs = now;
     const shipment = epoch.account.ship();
-    const { state } = epoch;
+    const { state, cut } = epoch;
     await epoch.sync();
     await catalogue.shipCut(epoch.ledgerCut(shipment.minutes));
     shipment.arrived();
     ward.shippedState = state;
+    ward.shippedCut = cut;
     return true;
   }
 
@@ -149,7 +155,7 @@ export function createShipper(deps: {
   const running = run();
   return {
     add(epoch) {
-      wards.push({ epoch, loneCutAtMs: 0, shippedState: null, uncertain: false });
+      wards.push({ epoch, loneCutAtMs: 0, shippedCut: 0, shippedState: null, uncertain: false });
     },
     wake() {
       if (failures === 0) rouse();

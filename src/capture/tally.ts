@@ -9,6 +9,8 @@ import type { SequenceWriter } from "./sequences.js";
 const cutCaptures = 256;
 /** Bytes between two cuts, at most, so that segments of large bodies still fit into a worker's memory. */
 const cutBytes = 8 * 1024 ** 2;
+/** Without traffic a cut says now and then that there was none: an erasure waits for that word. */
+const idleCutMs = 5_000;
 /**
  * How long a minute is remembered after it ended. A clock that steps back by less finds its minutes as they were,
  * and counts on; one that steps back further is held at this distance.
@@ -72,6 +74,7 @@ export function createTally(deps: {
   clock: () => number;
 }): Tally {
   const { ring, sequences, clock } = deps;
+  let cutAtMs = clock();
   const deployments = new Map<number, DeploymentTally>();
   let changed: MinuteTally[] = [];
   let sequence = 0;
@@ -206,11 +209,13 @@ export function createTally(deps: {
 
     cut() {
       for (const deployment of deployments.values()) takePassed(deployment);
-      if (changed.length === 0) return true;
+      const atMs = tally.nowMs();
+      if (changed.length === 0 && Math.abs(atMs - cutAtMs) < idleCutMs) return true;
       const minutes = changed.map(({ changed: _, ...minute }) => minute);
       const ids = new Set(changed.map((minute) => minute.deploymentId));
       const received = [...ids].map((id): [number, number] => [id, deployments.get(id)!.received]);
-      if (!writeCut(ring, { atMs: tally.nowMs(), sequence, received, minutes })) return false;
+      if (!writeCut(ring, { atMs, sequence, received, minutes })) return false;
+      cutAtMs = atMs;
       for (const minute of changed) minute.changed = false;
       changed = [];
       sinceCut = { captures: 0, bytes: 0 };

@@ -25,6 +25,7 @@ const commands: Record<string, () => Promise<Command>> = {
   diff: async () => (await import("./diff.js")).diffCommand(),
   redaction: async () => (await import("./redaction.js")).redactionCommand(),
   dead: async () => (await import("./dead.js")).deadCommand(),
+  erase: async () => (await import("./erase.js")).eraseCommand(),
   policy: async () => (await import("./policy.js")).policyCommand(),
 };
 

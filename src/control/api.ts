@@ -10,6 +10,7 @@ import { approvalRules } from "../gate/standing.js";
 import { redactionSchema } from "../redaction/settings.js";
 import { flowChangeSchema, flowSchema } from "../replay/flow.js";
 import { captureFilterSchema } from "../selections/filter.js";
+import { erasureKinds, erasureStates } from "../store/erasure-types.js";
 import { gateStates } from "../store/gate-types.js";
 import { aliases } from "../store/promotions.js";
 import { replayStates } from "../store/replay-types.js";
@@ -1312,3 +1313,59 @@ export const rejudgeCreate = z
   .refine(forward, notForward)
   .meta({ id: "RejudgeCreate" });
 export type RejudgeCreate = z.input<typeof rejudgeCreate>;
+
+// ── erasures ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export const erasureCreate = z
+  .strictObject({
+    request: z.string().min(1).max(1_024).optional().meta({
+      description: "A capture's id, a comparison's, or the x-request-id that the client sent",
+    }),
+    subject: z.string().min(1).max(4_096).optional().meta({
+      description: "Whose requests, as they say it. It is kept as a keyed hash only",
+    }),
+    deployment: name.optional().meta({ description: "Default: all" }),
+  })
+  .refine(({ request, subject }) => (request === undefined) !== (subject === undefined), {
+    path: ["request"],
+    error: "give either request or subject",
+  })
+  .meta({ id: "ErasureCreate" });
+export type ErasureCreate = z.input<typeof erasureCreate>;
+
+const none = (what: string) => count.meta({ description: `${what}: 0` });
+
+export const erasure = z
+  .object({
+    id: z.string(),
+    kind: z.enum(erasureKinds),
+    deployment: z.string().nullable().meta({ description: "null: all" }),
+    state: z.enum(erasureStates).meta({
+      description: "waiting: all that is known of is erased, and waitingFor says what may hold more",
+    }),
+    found: count.meta({ description: "Captures" }),
+    erased: count.meta({ description: "Of them, those whose contents are gone" }),
+    waitingFor: z.array(z.string()),
+    error: z.string().nullable(),
+    proof: z
+      .object({
+        at: moment,
+        captures: count.meta({ description: "That were erased" }),
+        left: none("Captures that were meant, and are not erased"),
+        outcomes: count.meta({ description: "Of these captures, in all runs" }),
+        outcomesWithContents: none("Of them, those with contents"),
+        outputRows: none("Rows of their outputs"),
+        segments: count.meta({ description: "Files of captures that were read back" }),
+        answerFiles: count.meta({ description: "Files of candidates' answers that were read back" }),
+        foundInBlobs: none("Of these captures, found in any of the files"),
+        gateways: count.meta({ description: "Whose spools hold nothing that was received before" }),
+      })
+      .nullable()
+      .meta({ description: "What was searched at the end, and found nothing" }),
+    createdAt: moment,
+    doneAt: moment.nullable(),
+  })
+  .meta({ id: "Erasure" });
+export type Erasure = z.infer<typeof erasure>;
+export const erasurePage = pageOf(erasure).meta({ id: "ErasurePage" });
+export type ErasurePage = z.infer<typeof erasurePage>;

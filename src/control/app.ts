@@ -16,6 +16,7 @@ import { candidateRoutes } from "./routes/candidates.js";
 import { captureRoutes } from "./routes/capture.js";
 import { comparisonRoutes } from "./routes/comparisons.js";
 import { deploymentRoutes } from "./routes/deployments.js";
+import { erasureRoutes } from "./routes/erasures.js";
 import { gateRoutes } from "./routes/gates.js";
 import { proposalRoutes } from "./routes/proposals.js";
 import { replayRoutes } from "./routes/replays.js";
@@ -42,6 +43,7 @@ export function apiRoutes(context: ControlContext): Route[] {
     ...proposalRoutes(context),
     ...alertRoutes(context),
     ...gateRoutes(context),
+    ...erasureRoutes(context),
   ];
 }
 

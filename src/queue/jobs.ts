@@ -107,6 +107,15 @@ export const sweepAnswersJob = contract({
   backoffMs: 1_000,
 });
 
+/** Go on with erasures. */
+export const eraseJob = contract({
+  queue: "maintenance",
+  name: "erase",
+  schema: z.object({}),
+  attempts: 1,
+  backoffMs: 1_000,
+});
+
 /** Drop the days that are older than retention. */
 export const retentionJob = contract({
   queue: "maintenance",

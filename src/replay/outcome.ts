@@ -65,8 +65,8 @@ export function outcomeOf(
  * @param why a word for what was not replayed, which is counted; a sentence for what is dead, which is shown
  */
 export function outcomeWithoutReplay(
-  capture: Capture,
-  disposition: "not_replayed" | "expired" | "dead",
+  capture: Pick<Capture, "id" | "receivedAtMs" | "sample" | "primaryMs" | "primaryVersion">,
+  disposition: "not_replayed" | "expired" | "dead" | "erased",
   why: string | null,
 ): OutcomeRow {
   const { sample, primaryMs } = capture;

@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Answer } from "../answers/answers-file.js";
 import type { AnswerKeeper } from "../answers/keeper.js";
 import { type AnswerCollection, collectAnswers } from "../answers/keeping.js";
 import type { BlobStore } from "../blobs/blobs.js";
 import type { Capture } from "../capture/capture.js";
+import type { StoredCapture } from "../capture/segment.js";
 import { type Policy, policySchema } from "../compare/policy.js";
 import { messageOf, UnderstudyError } from "../errors.js";
 import { deploymentRedactor, type RedactorOptions } from "../redaction/deployment.js";
@@ -16,6 +18,7 @@ import { createControl } from "./control.js";
 import { type HistoryDeps, type HistoryResult, replayHistory } from "./history.js";
 import type { Hosts } from "./hosts.js";
 import { type HeldWork, holdWork } from "./lease.js";
+import { outcomeWithoutReplay } from "./outcome.js";
 import { CandidateAway } from "./presence.js";
 import { redactedObservation } from "./redacted.js";
 import { rejudge } from "./rejudge.js";
@@ -114,8 +117,10 @@ async function replayInHand(
   const { work, lost } = held;
   const dead = async (why: string): Promise<ReplayEnd> => {
     log.error({ work: String(workId), candidate, why }, "work is dead");
-    const marked = await store.work.markDead(workId, work.lease, why);
-    return { end: marked ? "dead" : "lease_lost", candidate };
+    if (await store.work.markDead(workId, work.lease, why)) return { end: "dead", candidate };
+    // What it did not find may have been erased just now: then it is another matter when it comes up again.
+    await release();
+    return { end: "lease_lost", candidate };
   };
   const release = () =>
     store.work.release(workId, work.lease).catch((failure) => {
@@ -174,21 +179,61 @@ async function replayHeld(
 ): Promise<OutcomeRow[] | "held" | null> {
   if (work.replay !== null && work.replay.state !== "running") return "held";
   const policy = policySchema.parse(work.policy);
-  const captures = await segmentRows(deps.blobs, work);
-  const { source } = work;
+  const { captures, erased } = await segmentRows(deps.blobs, work);
   const collected = collectAnswers(work.keepAnswers);
-  const { outcomes, rest } = source
-    ? { outcomes: await rejudge(deps, { work, source, captures, policy, stop }), rest: [] }
-    : await replayAll(deps, { work, captures, policy, collected, stop });
-  if (rest.length === captures.length) return "held";
-  const answers = await deps.answers.keep(work, collected.answers);
+  const { outcomes, rest } = await judgeAll(deps, { work, captures, policy, collected, stop });
+  if (rest.length > 0 && rest.length === captures.length) return "held";
+  const found = { work, captures, outcomes, rest, answers: collected.answers };
+  const written = await commitKept(deps, found, erased, stop);
+  if (written !== null) await endAtFailure(deps, work, written);
+  return written;
+}
+
+async function judgeAll(deps: ReplayDeps, task: Task): Promise<HistoryResult> {
+  if (task.captures.length === 0) return { outcomes: [], rest: [] };
+  const { source } = task.work;
+  return source === null
+    ? replayAll(deps, task)
+    : { outcomes: await rejudge(deps, { ...task, source }), rest: [] };
+}
+
+interface Found extends HistoryResult {
+  work: LeasedWork;
+  captures: readonly Capture[];
+  answers: readonly Answer[];
+}
+
+/**
+ * Commits what was found, without what was erased. When more is erased meanwhile the commit is refused: then this is
+ * left out as well, and nothing is sent again.
+ *
+ * @returns the outcomes that went in; null: the lease was lost
+ */
+async function commitKept(
+  deps: ReplayDeps,
+  { work, captures, outcomes, rest, answers }: Found,
+  erased: readonly StoredCapture[],
+  stop: AbortSignal,
+): Promise<OutcomeRow[] | null> {
   const restRows = restOf(work, captures, rest);
-  if ((await commit(deps, { work, rows: outcomes, answers, rest: restRows }, stop)) === "committed") {
-    await endAtFailure(deps, work, outcomes);
-    return outcomes;
+  const places = new Map(captures.map((capture, place) => [rowAt(work, place), capture]));
+  const before = erased.map((capture) => outcomeWithoutReplay(capture, "erased", null));
+  for (let gone = new Map<string, Capture>(); ; ) {
+    const kept = await deps.answers.keep(
+      work,
+      answers.filter(({ captureId }) => !gone.has(captureId)),
+    );
+    const rows = outcomes.map((row) => {
+      const capture = gone.get(row.captureId);
+      return capture === undefined ? row : outcomeWithoutReplay(capture, "erased", null);
+    });
+    const end = await commit(deps, { work, rows: [...rows, ...before], answers: kept, rest: restRows }, stop);
+    if (end === "committed") return [...rows, ...before];
+    if (kept !== null) await deps.answers.discard(kept);
+    const left = end === "rewritten" ? await deps.store.work.renew(work.id, work.lease) : null;
+    if (left === null) return null;
+    gone = new Map(left.flatMap((row) => places.get(row) ?? []).map((capture) => [capture.id, capture]));
   }
-  if (answers !== null) await deps.answers.discard(answers);
-  return null;
 }
 
 interface Task {
@@ -225,18 +270,19 @@ async function replayAll(deps: ReplayDeps, task: Task): Promise<HistoryResult> {
   });
 }
 
+const rowAt = (work: LeasedWork, place: number) => work.rowList?.[place] ?? work.firstRow + place;
+
 /** The rows whose turn did not come, as a work of their own. */
 function restOf(work: LeasedWork, captures: readonly Capture[], rest: readonly number[]): WorkRest | null {
   if (rest.length === 0) return null;
-  const rowAt = (place: number) => work.rowList?.[place] ?? work.firstRow + place;
   const left = new Set(rest);
-  const kept = captures.flatMap((_, place) => (left.has(place) ? [] : [rowAt(place)]));
+  const kept = captures.flatMap((_, place) => (left.has(place) ? [] : [rowAt(work, place)]));
   const terms = work.replay;
   const dueMs =
     terms === null || terms.speed === null
       ? null
       : Math.min(...rest.map((place) => captures[place]!.receivedAtMs)) - terms.skewMs - terms.originMs;
-  return { rows: rest.map(rowAt), kept, dueMs };
+  return { rows: rest.map((place) => rowAt(work, place)), kept, dueMs };
 }
 
 async function endAtFailure({ history }: ReplayDeps, work: LeasedWork, outcomes: readonly OutcomeRow[]) {
@@ -256,7 +302,7 @@ async function commit(
   { store, log }: ReplayDeps,
   done: { work: LeasedWork; rows: readonly OutcomeRow[]; answers: KeptAnswers | null; rest: WorkRest | null },
   stop: AbortSignal,
-): Promise<"committed" | "lease_lost"> {
+): Promise<"committed" | "lease_lost" | "rewritten"> {
   const judgedAtMs = Date.now();
   const { work, rows, answers, rest } = done;
   const { id, lease } = work;

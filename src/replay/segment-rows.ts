@@ -2,15 +2,21 @@ import { createHash } from "node:crypto";
 import type { BlobStore } from "../blobs/blobs.js";
 import { withBodies } from "../capture/bodies.js";
 import type { Capture } from "../capture/capture.js";
-import { readSegment } from "../capture/segment.js";
+import { readSegment, type StoredCapture } from "../capture/segment.js";
 import { messageOf, UnderstudyError } from "../errors.js";
 import type { LeasedWork } from "../store/types.js";
+
+/** What a work is about. Of `erased` captures nothing is read but who they are. */
+export interface SegmentRows {
+  captures: Capture[];
+  erased: StoredCapture[];
+}
 
 /**
  * The captures of a work, from its segment's file and the bodies that it refers to.
  * @throws UnderstudyError `blob_missing`, or `blob_corrupt` when the bytes are not those that were catalogued.
  */
-export async function segmentRows(blobs: BlobStore, work: LeasedWork): Promise<Capture[]> {
+export async function segmentRows(blobs: BlobStore, work: LeasedWork): Promise<SegmentRows> {
   const { segment, firstRow, rows } = work;
   const corrupt = (why: string, cause?: unknown) =>
     new UnderstudyError("blob_corrupt", `The segment ${segment.id} ${why}`, { cause });
@@ -24,5 +30,8 @@ export async function segmentRows(blobs: BlobStore, work: LeasedWork): Promise<C
     throw corrupt(`has ${captures.length} rows; rows ${firstRow} to ${firstRow + rows - 1} were wanted`);
   }
   const wanted = work.rowList?.map((row) => captures[row]!) ?? captures.slice(firstRow, firstRow + rows);
-  return withBodies(blobs, wanted);
+  return {
+    captures: await withBodies(blobs, wanted),
+    erased: work.erasedRows.map((row) => captures[row]!),
+  };
 }

@@ -10,7 +10,10 @@ import { column, jsonText, time } from "./sql.js";
  */
 export function matchingCaptures(deploymentId: number, filter: CaptureFilter): Prisma.Sql {
   const conditions = Prisma.join(
-    [Prisma.sql`c.deployment_id = ${deploymentId}`, ...conditionsOf(deploymentId, filter)],
+    [
+      Prisma.sql`c.deployment_id = ${deploymentId} AND c.erasure_id IS NULL`,
+      ...conditionsOf(deploymentId, filter),
+    ],
     " AND ",
   );
   const sampled =

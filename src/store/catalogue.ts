@@ -1,9 +1,11 @@
 import { UnderstudyError } from "../errors.js";
 import { roomOfAll, roomOfRun } from "./admission.js";
 import type { PrismaClient } from "./client.js";
+import { doomLeftovers } from "./doomed-blobs.js";
 import { Prisma } from "./generated/client.js";
 import type { Catalogue } from "./groups.js";
 import { column, jsonText, time } from "./sql.js";
+import { countFound, tombstoneOf } from "./tombstones.js";
 import type { LedgerCut, SegmentCommit } from "./types.js";
 
 const tries = 10;
@@ -21,7 +23,10 @@ export function createCatalogue(prisma: PrismaClient): Catalogue {
           );
         }
         if (!row.current) continue;
-        if (row.inserted) return { workIds: row.workIds, toQueue: row.toQueue, alreadyThere: false };
+        const { inserted, workIds, revivedBodies } = row;
+        if (inserted) return { workIds, toQueue: row.toQueue, revivedBodies, alreadyThere: false };
+        // What was erased since the first sending has just been put there again.
+        await doomLeftovers(prisma, commit);
         // Asked anew: another sending may have committed after this statement's snapshot was taken.
         const works = await prisma.work.findMany({
           where: { segmentId: id, run: { kind: "live" } },
@@ -30,7 +35,7 @@ export function createCatalogue(prisma: PrismaClient): Catalogue {
         });
         const idsOf = (some: typeof works) => some.map((work) => work.id);
         const toQueue = idsOf(works.filter(({ enqueuedAt }) => enqueuedAt !== null));
-        return { workIds: idsOf(works), toQueue, alreadyThere: true };
+        return { workIds: idsOf(works), toQueue, revivedBodies: [], alreadyThere: true };
       }
       throw new UnderstudyError("conflict", `Deployment ${deploymentId} keeps changing.`, {
         hint: "Send the segment again.",
@@ -49,6 +54,7 @@ interface CommitRow {
   inserted: boolean;
   workIds: bigint[];
   toQueue: bigint[];
+  revivedBodies: string[];
 }
 
 /**
@@ -83,11 +89,13 @@ function commitStatement({ segment, captures, bodies, cut }: SegmentCommit): Pri
     ), new_captures AS (
       INSERT INTO captures (day, id, deployment_id, segment_id, "row", received_at, transport, primary_version,
                             status, primary_ms, request_bytes, response_bytes, sample, rule, tags,
-                            redacted, subject)
+                            redacted, subject, erasure_id)
       SELECT (c.received_at AT TIME ZONE 'UTC')::date, c.id, s.deployment_id, s.id, c."row", c.received_at,
-             c.transport, c.primary_version, c.status, c.primary_ms, c.request_bytes, c.response_bytes,
-             c.sample, c.rule, c.tags, ARRAY (SELECT jsonb_array_elements_text(c.redacted)), c.subject
-      FROM new_segment s, unnest(
+             c.transport, c.primary_version, ${kept("c.status", "0")}, c.primary_ms, ${kept("c.request_bytes", "0")},
+             ${kept("c.response_bytes", "0")}, c.sample, c.rule, ${kept("c.tags", "'{}'")},
+             ${kept("ARRAY (SELECT jsonb_array_elements_text(c.redacted))", "'{}'")}, ${kept("c.subject", "NULL")},
+             t.erasure_id
+      FROM new_segment s JOIN deployments d ON d.id = s.deployment_id, unnest(
         ${column(captures, (c) => c.id)}::uuid[],
         ${column(captures, (c) => c.row)}::int[],
         ${column(captures, (c) => time(c.receivedAtMs))}::timestamptz[],
@@ -104,24 +112,29 @@ function commitStatement({ segment, captures, bodies, cut }: SegmentCommit): Pri
         ${column(captures, (c) => c.subject)}::text[]
       ) AS c(id, "row", received_at, transport, primary_version, status, primary_ms, request_bytes,
              response_bytes, sample, rule, tags, redacted, subject)
+      LEFT JOIN LATERAL (${tombstoneOf(Prisma.sql`${cut.clockOffsetMs}::float8`)}) t ON true
       ON CONFLICT DO NOTHING
-      RETURNING received_at
-    ), new_counts AS (
+      RETURNING received_at, erasure_id
+    ), ${countFound}, new_counts AS (
       INSERT INTO segment_counts (segment_id, minute, deployment_id, captures)
       SELECT s.id, date_trunc('minute', c.received_at), s.deployment_id, count(*)
       FROM new_segment s, new_captures c
       GROUP BY 1, 2, 3
-    ), new_bodies AS (
-      INSERT INTO bodies AS old (day, deployment_id, sha256, bytes, refs)
-      SELECT ${segment.day}::date, s.deployment_id, b.sha256, b.bytes, b.refs
-      FROM new_segment s, unnest(
+    ), given_body AS (
+      SELECT * FROM unnest(
         ${column(bodies, (b) => b.sha256)}::text[],
         ${column(bodies, (b) => b.bytes)}::bigint[],
         ${column(bodies, (b) => b.refs)}::bigint[]
       ) AS b(sha256, bytes, refs)
+    ), new_bodies AS (
+      INSERT INTO bodies AS old (day, deployment_id, sha256, bytes, refs)
+      SELECT ${segment.day}::date, s.deployment_id, b.sha256, b.bytes, b.refs
+      FROM new_segment s, given_body b
       -- In one order for all: two segments with the same bodies would wait for each other else.
       ORDER BY b.sha256
-      ON CONFLICT (day, deployment_id, sha256) DO UPDATE SET refs = old.refs + excluded.refs
+      ON CONFLICT (day, deployment_id, sha256) DO UPDATE
+      SET refs = old.refs + excluded.refs, released_at = NULL
+      RETURNING sha256, refs, xmax = 0 AS fresh
     ), new_work AS (
       INSERT INTO work (segment_id, run_id, first_row, rows, enqueued_at)
       SELECT s.id, r.id, 0, ${captures.length}::int,
@@ -135,7 +148,15 @@ function commitStatement({ segment, captures, bodies, cut }: SegmentCommit): Pri
            EXISTS (SELECT 1 FROM current) AS current,
            EXISTS (SELECT 1 FROM new_segment) AS inserted,
            ARRAY (SELECT id FROM new_work ORDER BY id) AS "workIds",
-           ARRAY (SELECT id FROM new_work WHERE enqueued_at IS NOT NULL ORDER BY id) AS "toQueue"`;
+           ARRAY (SELECT id FROM new_work WHERE enqueued_at IS NOT NULL ORDER BY id) AS "toQueue",
+           -- Nothing had referred to them any more.
+           ARRAY (SELECT sha256 FROM new_bodies n JOIN given_body g USING (sha256)
+             WHERE NOT n.fresh AND n.refs = g.refs) AS "revivedBodies"`;
+}
+
+/** Of a capture that a tombstone is for, nothing is written that says anything of its contents. */
+function kept(value: string, otherwise: string): Prisma.Sql {
+  return Prisma.raw(`CASE WHEN t.erasure_id IS NULL THEN ${value} ELSE ${otherwise} END`);
 }
 
 /** Takes over a cut while `guard` holds. Counts are cumulative, so only the newest of an epoch matters. */

@@ -41,7 +41,7 @@ export async function readComparison(prisma: PrismaClient, id: ComparisonId): Pr
     JOIN candidates c ON c.id = r.candidate_id
     JOIN policies p ON p.id = r.policy_id
     JOIN deployments d ON d.id = r.deployment_id
-    LEFT JOIN captures k ON k.day = o.day AND k.id = o.capture_id
+    LEFT JOIN captures k ON k.day = o.day AND k.id = o.capture_id AND k.erasure_id IS NULL
     LEFT JOIN segments s ON s.id = k.segment_id
     LEFT JOIN LATERAL (
       SELECT answers_key, answers_sha256 FROM work w

@@ -29,7 +29,7 @@ export interface DeadWorks {
     before: bigint | null;
     limit: number;
   }): Promise<DeadWork[]>;
-  /** Takes a dead work up again: its captures that ended as dead are pending once more. False: it is not dead. */
+  /** Takes a dead work up again: its captures that ended as dead, or were erased, are pending once more. False: it is not dead. */
   retry(workId: bigint): Promise<boolean>;
 }
 
@@ -68,15 +68,15 @@ export function createDeadWorks(prisma: PrismaClient): DeadWorks {
           WHERE s.id = f.segment_id AND c.day = s.day AND c.segment_id = s.id
             AND c."row" >= f.first_row AND c."row" < f.first_row + f.rows
             AND o.day = c.day AND o.run_id = f.run_id AND o.capture_id = c.id AND o.work_id = f.id
-            AND o.disposition = 'dead'
-          RETURNING o.run_id, o.work_id, o.captured_at, o.judged_at, o.primary_version
+            AND o.disposition IN ('dead', 'erased')
+          RETURNING o.run_id, o.work_id, o.captured_at, o.judged_at, o.primary_version, o.disposition
         ), deltas AS (
           INSERT INTO rollup_deltas (work_id, run_id, captured_minute, judged_minute, primary_version, series,
                                      labels, counts)
           SELECT work_id, run_id, date_trunc('minute', captured_at), date_trunc('minute', judged_at),
-                 primary_version, 'dispositions', ARRAY['dead'], ARRAY[-count(*)]
+                 primary_version, 'dispositions', ARRAY[disposition], ARRAY[-count(*)]
           FROM went_out
-          GROUP BY 1, 2, 3, 4, 5
+          GROUP BY 1, 2, 3, 4, 5, disposition
         )
         SELECT EXISTS (SELECT 1 FROM fence) AS retried`;
       return row?.retried === true;

@@ -72,9 +72,14 @@ export interface WorkStore {
   extend(workId: bigint, lease: number, leaseMs: number): Promise<boolean>;
   /** Hands the work back, to be queued again by the reconciler. False: the lease was lost. */
   release(workId: bigint, lease: number): Promise<boolean>;
+  /**
+   * After `rewritten`: the lease is good for what is left of the segment. Returns the work's rows that are erased; null:
+   * the lease was lost.
+   */
+  renew(workId: bigint, lease: number): Promise<number[] | null>;
   /** Parts a work in two halves and hands them back; null: the lease was lost, or it has but one row. */
   split(workId: bigint, lease: number): Promise<[bigint, bigint] | null>;
-  /** Gives the work up: each of its captures without an outcome ends as `dead`. False: the lease was lost. */
+  /** Gives the work up: each of its captures without an outcome ends as `dead`. False: the lease was lost, or something of its segment erased. */
   markDead(workId: bigint, lease: number, error: string): Promise<boolean>;
   /**
    * Works that are to be queued: those that the queue should hold and may have lost (enqueued longer ago than
@@ -89,8 +94,9 @@ export interface Outcomes {
   /**
    * Ends a work, in one statement: checks the lease, inserts the outcomes that are not there yet with their diffs,
    * counts the facts of those that went in. Sent again under the same lease it says `committed` and changes nothing.
+   * `rewritten`: something of the segment was erased since it was leased, and nothing was written; see `WorkStore.renew`.
    */
-  commitWork(commit: WorkCommit): Promise<"committed" | "lease_lost">;
+  commitWork(commit: WorkCommit): Promise<"committed" | "lease_lost" | "rewritten">;
 }
 
 export interface Rollups {

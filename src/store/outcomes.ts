@@ -7,13 +7,14 @@ import type { Outcomes } from "./groups.js";
 import { insertGroups, shapeLiteral } from "./signature-groups.js";
 import { column, jsonText, time } from "./sql.js";
 import type { OutcomeRow, WorkCommit, WorkRest } from "./types.js";
-import { sweepGrace } from "./work.js";
+import { currentWork, sweepGrace } from "./work.js";
 
 export function createOutcomes(prisma: PrismaClient): Outcomes {
   return {
     async commitWork(commit) {
-      const [row] = await prisma.$queryRaw<{ committed: boolean }[]>(commitStatement(commit));
-      return row?.committed === true ? "committed" : "lease_lost";
+      const [row] = await prisma.$queryRaw<{ committed: boolean; held: boolean }[]>(commitStatement(commit));
+      if (row?.committed === true) return "committed";
+      return row?.held === true ? "rewritten" : "lease_lost";
     },
   };
 }
@@ -33,17 +34,19 @@ function partsOf<T>(rows: readonly OutcomeRow[], pick: (row: OutcomeRow) => read
 /**
  * `fence` locks the work and ends it; a stale lease yields no row, and all else hangs on that row. Diffs and counts
  * come from `went_in` alone, so whatever was there before is neither written nor counted again.
+ *
+ * `current` waits for an erasure that is just marking captures of the segment: what was read before is not written.
  */
 function commitStatement({ workId, lease, judgedAtMs, rows: given, answers, rest }: WorkCommit): Prisma.Sql {
   // A capture that stands twice in a segment goes in once; its facts must not be counted twice.
   const rows = [...new Map(given.map((row) => [row.captureId, row])).values()];
   return Prisma.sql`
-    WITH fence AS (
+    WITH ${currentWork(workId)}, fence AS (
       UPDATE work SET state = 'done', lease_until = NULL, done_at = now(), error = NULL,
                       answers_key = ${answers?.key ?? null}, answers_sha256 = ${answers?.sha256 ?? null},
                       answers_bytes = ${answers?.bytes ?? 0}::bigint, answers_kept = ${answers?.count ?? 0}::int,
                       sweep_after = CASE WHEN lease > 1 THEN now() + ${sweepGrace}::interval END${rest ? onlyKept(rest) : Prisma.empty}
-      WHERE id = ${workId} AND lease = ${lease} AND state = 'leased'
+      WHERE id = ${workId} AND lease = ${lease} AND state = 'leased' AND id IN (SELECT id FROM current)
       RETURNING id, run_id, segment_id, skew_ms
     )${rest ? insertRest(rest) : Prisma.empty}, given AS (
       SELECT * FROM unnest(
@@ -86,7 +89,8 @@ function commitStatement({ workId, lease, judgedAtMs, rows: given, answers, rest
     ), groups AS (${insertGroups(partsOf(rows, (row) => [groupOf(row)].filter((g) => g !== null)))}
     )
     SELECT EXISTS (SELECT 1 FROM fence)
-        OR EXISTS (SELECT 1 FROM work WHERE id = ${workId} AND lease = ${lease} AND state = 'done') AS committed`;
+        OR EXISTS (SELECT 1 FROM work WHERE id = ${workId} AND lease = ${lease} AND state = 'done') AS committed,
+           EXISTS (SELECT 1 FROM work WHERE id = ${workId} AND lease = ${lease} AND state = 'leased') AS held`;
 }
 
 /** The rows that were done stay with the work. It gives up its first row if that is among the others. */

@@ -24,7 +24,6 @@ export async function capturesToReplay(
 ): Promise<SegmentCaptures[]> {
   const { deploymentId, filter, sealedId, inSealedOrder } = wanted;
   if (sealedId === null) await countMatching(tx, deploymentId, filter);
-  // A capture that was erased since is no more among the captures.
   const chosen =
     sealedId === null
       ? Prisma.sql`SELECT 0 AS part, m.* FROM (${matchingCaptures(deploymentId, filter)}) AS m`
@@ -33,7 +32,7 @@ export async function capturesToReplay(
                  c.segment_id, c."row", c.received_at
           FROM selection_members m
           JOIN captures c ON c.day = m.day AND c.id = m.capture_id
-          WHERE m.selection_id = ${sealedId}`;
+          WHERE m.selection_id = ${sealedId} AND c.erasure_id IS NULL`;
   return tx.$queryRaw<SegmentCaptures[]>`
     SELECT c.segment_id::text AS "segmentId", coalesce(e.clock_offset_ms, 0)::float8 AS "skewMs",
            array_agg(c."row" ORDER BY c."row") AS rows,

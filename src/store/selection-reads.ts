@@ -49,7 +49,8 @@ export function createSelectionReads(prisma: PrismaClient): SelectionReads {
           max(c.received_at) FILTER (WHERE m.position < ${read}) AS last,
           (count(c.id) FILTER (WHERE m.position >= ${read}))::float8 AS left,
           (count(*) FILTER (WHERE m.position < ${read} AND c.sample = 'targeted'))::float8 AS targeted
-        FROM selection_members m LEFT JOIN captures c ON c.day = m.day AND c.id = m.capture_id
+        FROM selection_members m
+        LEFT JOIN captures c ON c.day = m.day AND c.id = m.capture_id AND c.erasure_id IS NULL
         WHERE m.selection_id = ${selectionId}`;
       const { now, first, last, left, targeted } = row!;
       const frozenAtMs = now.getTime();
@@ -99,7 +100,7 @@ interface ReadRow {
   targeted: number;
 }
 
-/** Members that were erased before they were sent: they have neither a capture nor an outcome. */
+/** Members that were erased before they were sent: they have neither a capture that is kept nor an outcome. */
 export async function erasedUnsent(
   prisma: Reader,
   runId: number,
@@ -115,6 +116,7 @@ export async function erasedUnsent(
 const outcomeOf = (runId: number) => Prisma.sql`
   SELECT FROM outcomes o WHERE o.day = m.day AND o.run_id = ${runId} AND o.capture_id = m.capture_id`;
 
-const capture = Prisma.sql`SELECT FROM captures c WHERE c.day = m.day AND c.id = m.capture_id`;
+const capture = Prisma.sql`
+  SELECT FROM captures c WHERE c.day = m.day AND c.id = m.capture_id AND c.erasure_id IS NULL`;
 
 const rowsOf = Prisma.sql`CASE WHEN w.row_list IS NULL THEN w.rows ELSE cardinality(w.row_list) END`;

@@ -176,6 +176,6 @@ async function toSelection(prisma: PrismaClient, row: Row): Promise<Selection> {
   }
   const [there] = await prisma.$queryRaw<{ n: number }[]>`
     SELECT count(*)::int AS n FROM selection_members m JOIN captures c ON c.day = m.day AND c.id = m.capture_id
-    WHERE m.selection_id = ${id}`;
+    WHERE m.selection_id = ${id} AND c.erasure_id IS NULL`;
   return { ...about, captures: members, erased: members - there!.n, createdAtMs };
 }

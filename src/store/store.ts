@@ -5,6 +5,8 @@ import { createCatalogue } from "./catalogue.js";
 import { createPrisma } from "./client.js";
 import { type Comparisons, createComparisons } from "./comparisons.js";
 import { createDeadWorks, type DeadWorks } from "./dead-works.js";
+import { createErasing, type Erasing } from "./erasing.js";
+import { createErasures, type Erasures } from "./erasures.js";
 import type { Gates } from "./gate-types.js";
 import { createGates } from "./gates.js";
 import { createGauges, type Gauges } from "./gauges.js";
@@ -49,6 +51,9 @@ export interface Store {
   promotions: Promotions;
   gauges: Gauges;
   retention: RetentionStore;
+  erasures: Erasures;
+  /** What a worker does about them. */
+  erasing: Erasing;
   /** Makes the partitions of the days to come that are missing; returns their names. */
   ensurePartitions(options: { daysAhead: number }): Promise<string[]>;
   close(): Promise<void>;
@@ -84,6 +89,8 @@ export function createStore(databaseUrl: string, options: { poolMax?: number } =
     promotions: createPromotions(prisma),
     gauges: createGauges(prisma),
     retention: createRetentionStore(prisma),
+    erasures: createErasures(prisma),
+    erasing: createErasing(prisma),
     ensurePartitions: (options) => ensurePartitions(prisma, options),
     close: () => prisma.$disconnect(),
   };

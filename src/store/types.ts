@@ -273,9 +273,11 @@ export interface SegmentCommit {
 export interface SegmentCommitted {
   /** One work for each open live run of the deployment: the jobs to add. Ascending. */
   workIds: bigint[];
-  /** An earlier sending of this segment had gone through. */
   /** Those of them that the queue has room for; the others wait in Postgres until it has. */
   toQueue: bigint[];
+  /** Bodies, by hash, that may have been deleted since they were put: nothing had referred to them any more. */
+  revivedBodies: string[];
+  /** An earlier sending of this segment had gone through. */
   alreadyThere: boolean;
 }
 
@@ -333,8 +335,10 @@ export interface LeasedWork {
   /** First row of the segment's file, and how many. */
   firstRow: number;
   rows: number;
-  /** Of these rows, those that are meant, ascending; null: all. */
+  /** Of these rows, those that are meant and not erased, ascending; null: all. */
   rowList: readonly number[] | null;
+  /** Those that are meant, and erased. */
+  erasedRows: readonly number[];
   /** Of a replay, its terms; null for any other. */
   replay: ReplayTerms | null;
 }

@@ -5,6 +5,7 @@ import { flowSchema } from "../replay/flow.js";
 import type { Endpoint } from "../upstream/endpoint.js";
 import { dueForQueue } from "./admission.js";
 import type { PrismaClient } from "./client.js";
+import { Prisma } from "./generated/client.js";
 import type { WorkStore } from "./groups.js";
 import { cleanText } from "./sql.js";
 import type { LeasedWork, ReplayTerms, RunKind, WorkSight } from "./types.js";
@@ -36,7 +37,8 @@ export function createWorkStore(prisma: PrismaClient): WorkStore {
         WITH taken AS (
           UPDATE work SET state = 'leased', lease = lease + 1, leased_by = ${cleanText(by)},
                           lease_until = now() + ${leaseMs}::float8 * interval '1 millisecond',
-                          stalls = stalls + (state = 'leased')::int
+                          stalls = stalls + (state = 'leased')::int,
+                          generation = (SELECT s.generation FROM segments s WHERE s.id = work.segment_id)
           WHERE id = ${workId} AND (state = 'pending' OR (state = 'leased' AND lease_until < now()))
           RETURNING id, lease, stalls, suspect, backfill, segment_id, run_id, first_row, rows, row_list, skew_ms
         )
@@ -49,6 +51,7 @@ export function createWorkStore(prisma: PrismaClient): WorkStore {
                s.deployment_id AS "segmentDeploymentId", s.day, d.keep_answers AS "keepAnswers", d.redaction,
                d.answers_bytes_per_day::float8 AS "answersBytesPerDay", r.source_run_id AS "sourceRunId",
                source.answers_key AS "answersKey", source.answers_sha256 AS "answersSha256",
+               ${erasedRows(Prisma.sql`t`)} AS "erasedRows",
                CASE WHEN h.run_id IS NOT NULL THEN jsonb_build_object(
                  'state', h.state, 'target', h.target->>'kind', 'speed', h.speed, 'concurrency', h.concurrency,
                  'ratePerSecond', h.rate_per_second, 'onFailure', h.on_failure, 'originMs', h.origin_ms,
@@ -88,34 +91,45 @@ export function createWorkStore(prisma: PrismaClient): WorkStore {
       return released.count === 1;
     },
 
+    async renew(workId, lease) {
+      const [row] = await prisma.$queryRaw<{ erasedRows: number[] }[]>`
+        WITH renewed AS (
+          UPDATE work SET generation = (SELECT s.generation FROM segments s WHERE s.id = work.segment_id)
+          WHERE id = ${workId} AND lease = ${lease} AND state = 'leased'
+          RETURNING segment_id, first_row, rows, row_list
+        )
+        SELECT ${erasedRows(Prisma.sql`r`)} AS "erasedRows" FROM renewed r JOIN segments s ON s.id = r.segment_id`;
+      return row?.erasedRows ?? null;
+    },
+
     split: (workId, lease) => splitWork(prisma, workId, lease),
 
     async markDead(workId, lease, error) {
       const [row] = await prisma.$queryRaw<{ dead: boolean }[]>`
-        WITH fence AS (
+        WITH ${currentWork(workId)}, fence AS (
           UPDATE work SET state = 'dead', lease_until = NULL, done_at = now(), error = ${cleanText(error)},
                           sweep_after = now() + ${sweepGrace}::interval
-          WHERE id = ${workId} AND lease = ${lease} AND state = 'leased'
+          WHERE id = ${workId} AND lease = ${lease} AND state = 'leased' AND id IN (SELECT id FROM current)
           RETURNING id, run_id, segment_id, first_row, rows, row_list
         ), went_in AS (
           INSERT INTO outcomes (day, run_id, capture_id, work_id, captured_at, judged_at, sample, disposition,
                                 primary_version, primary_ms, attempts)
-          SELECT c.day, f.run_id, c.id, f.id, c.received_at, now(), c.sample, 'dead', c.primary_version,
-                 c.primary_ms, 0
+          SELECT c.day, f.run_id, c.id, f.id, c.received_at, now(), c.sample,
+                 CASE WHEN c.erasure_id IS NULL THEN 'dead' ELSE 'erased' END, c.primary_version, c.primary_ms, 0
           FROM fence f
           JOIN segments s ON s.id = f.segment_id
           JOIN captures c ON c.day = s.day AND c.segment_id = s.id
           WHERE c."row" >= f.first_row AND c."row" < f.first_row + f.rows
             AND (f.row_list IS NULL OR c."row" = ANY (f.row_list))
           ON CONFLICT DO NOTHING
-          RETURNING run_id, work_id, captured_at, judged_at, primary_version
+          RETURNING run_id, work_id, captured_at, judged_at, primary_version, disposition
         ), deltas AS (
           INSERT INTO rollup_deltas (work_id, run_id, captured_minute, judged_minute, primary_version, series,
                                      labels, counts)
           SELECT work_id, run_id, date_trunc('minute', captured_at), date_trunc('minute', judged_at),
-                 primary_version, 'dispositions', ARRAY['dead'], ARRAY[count(*)]
+                 primary_version, 'dispositions', ARRAY[disposition], ARRAY[count(*)]
           FROM went_in
-          GROUP BY 1, 2, 3, 4, 5
+          GROUP BY 1, 2, 3, 4, 5, disposition
         )
         SELECT EXISTS (SELECT 1 FROM fence) AS dead`;
       return row?.dead === true;
@@ -123,6 +137,25 @@ export function createWorkStore(prisma: PrismaClient): WorkStore {
 
     dueForQueue: (options) => dueForQueue(prisma, options),
   };
+}
+
+/** A work's CTE `current`: there while nothing of its segment was erased since it was leased; held so until the end. */
+export function currentWork(workId: bigint): Prisma.Sql {
+  return Prisma.sql`current AS MATERIALIZED (
+      SELECT w.id FROM work w JOIN segments s ON s.id = w.segment_id AND s.generation = w.generation
+      WHERE w.id = ${workId}
+      FOR SHARE OF s
+    )`;
+}
+
+/** Of a work `w` and its segment `s`: the rows that are meant and erased, ascending. */
+function erasedRows(w: Prisma.Sql): Prisma.Sql {
+  return Prisma.sql`ARRAY (
+    SELECT e."row" FROM captures e
+    WHERE e.day = s.day AND e.segment_id = s.id AND e.erasure_id IS NOT NULL
+      AND e."row" >= ${w}.first_row AND e."row" < ${w}.first_row + ${w}.rows
+      AND (${w}.row_list IS NULL OR e."row" = ANY (${w}.row_list))
+    ORDER BY e."row")`;
 }
 
 /** By then whoever lost the lease has noticed, and writes no more. */
@@ -143,6 +176,7 @@ interface LeaseRow {
   firstRow: number;
   rows: number;
   rowList: number[] | null;
+  erasedRows: number[];
   runId: number;
   runKind: RunKind;
   deploymentId: number;
@@ -208,7 +242,16 @@ function leasedWork(row: LeaseRow): LeasedWork {
     },
     firstRow: row.firstRow,
     rows: row.rows,
-    rowList: row.rowList,
+    rowList: keptRows(row),
+    erasedRows: row.erasedRows,
     replay: row.replay,
   };
+}
+
+/** Null: all from the first on. */
+function keptRows({ firstRow, rows, rowList, erasedRows }: LeaseRow): readonly number[] | null {
+  if (erasedRows.length === 0) return rowList;
+  const erased = new Set(erasedRows);
+  const meant = rowList ?? Array.from({ length: rows }, (_, place) => firstRow + place);
+  return meant.filter((row) => !erased.has(row));
 }

@@ -57,7 +57,7 @@ export function createLedger(): Ledger {
           captured.set(key, (captured.get(key) ?? 0) + 1);
           captureIds.add(capture.id);
         }
-        return { workIds: [], toQueue: [], alreadyThere };
+        return { workIds: [], toQueue: [], revivedBodies: [], alreadyThere };
       }),
     shipCut: (cut) => guarded(() => takeCut(cut)),
     totals() {

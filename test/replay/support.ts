@@ -198,9 +198,13 @@ export async function openReplayWorld() {
           primaryMs: each.primaryMs,
           primaryVersion: each.primaryVersion,
           sample: each.sample,
+          tags: each.tags,
+          subject: each.subject,
         }),
       );
       const commit = segmentCommit(deploymentId, rows);
+      commit.bodies = apart.bodies.map(({ sha256, bytes, refs }) => ({ sha256, bytes, refs }));
+      commit.cut.state = "closed";
       commit.segment.sha256 = createHash("sha256").update(bytes).digest("hex");
       commit.segment.bytes = bytes.length;
       await blobs.put(commit.segment.blobKey, bytes);

@@ -103,7 +103,7 @@ test("what was redacted, whose it is, and bodies stored apart with their referen
   });
   expect(stored).toMatchObject([marks, { redacted: [], subject: null }]);
   const where = { deploymentId: deployment.id };
-  expect(await world.prisma.body.findMany({ where, orderBy: { sha256: "asc" } })).toEqual([
+  expect(await world.prisma.body.findMany({ where, orderBy: { sha256: "asc" } })).toMatchObject([
     { day: new Date("2026-11-20"), ...where, sha256: "a".repeat(64), bytes: 300_000n, refs: 3n },
     { day: new Date("2026-11-20"), ...where, sha256: "b".repeat(64), bytes: 300_000n, refs: 1n },
   ]);
@@ -127,7 +127,12 @@ test("sent again, it changes nothing and gives the same work ids", async () => {
   const first = await world.store.catalogue.commitSegment(commit);
   const before = await traceOf(commit.segment.id);
   const again = await world.store.catalogue.commitSegment(commit);
-  expect(again).toEqual({ workIds: first.workIds, toQueue: first.workIds, alreadyThere: true });
+  expect(again).toEqual({
+    workIds: first.workIds,
+    toQueue: first.workIds,
+    revivedBodies: [],
+    alreadyThere: true,
+  });
   expect(again.workIds).toHaveLength(1);
   expect(await traceOf(commit.segment.id)).toEqual(before);
 });
@@ -230,11 +235,13 @@ test("a deployment without candidates has no work", async () => {
   expect(await world.store.catalogue.commitSegment(commit)).toEqual({
     workIds: [],
     toQueue: [],
+    revivedBodies: [],
     alreadyThere: false,
   });
   expect(await world.store.catalogue.commitSegment(commit)).toEqual({
     workIds: [],
     toQueue: [],
+    revivedBodies: [],
     alreadyThere: true,
   });
 });

@@ -40,6 +40,7 @@ test("a leased work tells all that is needed to do it", async () => {
   await registry.setPolicy("told", { later: true });
   expect(await work.lease(workIds[0]!, "worker-1", 60_000)).toEqual({
     rowList: null,
+    erasedRows: [],
     replay: null,
     id: workIds[0],
     lease: 1,

@@ -6,6 +6,7 @@ import { ApiProblem } from "./api";
 import { AlertsPage } from "./pages/alerts";
 import { CandidatePage } from "./pages/candidate";
 import { ComparisonPage } from "./pages/comparison";
+import { ErasuresPage } from "./pages/erasures";
 import { GatePage } from "./pages/gate";
 import { GatesPage } from "./pages/gates";
 import { LedgerPage } from "./pages/ledger";
@@ -36,6 +37,7 @@ createRoot(document.getElementById("root")!).render(
             <Route path="/comparisons/:id" element={<ComparisonPage />} />
             <Route path="/gates" element={<GatesPage />} />
             <Route path="/gates/:gate" element={<GatePage />} />
+            <Route path="/erasures" element={<ErasuresPage />} />
             <Route path="/alerts" element={<AlertsPage />} />
             <Route path="*" element={<NotFoundPage />} />
           </Routes>

@@ -50,7 +50,11 @@ export function comparisonRoutes({ store, blobs }: Pick<ControlContext, "store" 
       handle: async ({ params }) => {
         const full = await found(store, params.comparison);
         if (full.capture === null) {
-          throw new UnderstudyError("blob_missing", "What was captured of this request is no longer kept");
+          const erased = full.disposition === "erased";
+          throw new UnderstudyError(
+            "blob_missing",
+            erased ? "This request was erased" : "What was captured of this request is no longer kept",
+          );
         }
         const capture = await readCapture(blobs, full.capture.location, full.captureId);
         return comparisonTensorsOf(capture, await answerOf(blobs, full));

@@ -19,8 +19,12 @@ export function ComparisonPage() {
       {(data) => (
         <>
           <Head comparison={data} />
-          <Exchange comparison={data} />
-          <Tensors id={id} outputs={data.outputs} />
+          {data.disposition !== "erased" && (
+            <>
+              <Exchange comparison={data} />
+              <Tensors id={id} outputs={data.outputs} />
+            </>
+          )}
           <div className="outputs">
             {data.outputs.map((output) => (
               <OutputSection key={output.name} output={output} />

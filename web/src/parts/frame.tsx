@@ -29,6 +29,7 @@ export function Frame({ children }: { children: ReactNode }) {
           <NavLink to="/alerts">
             Alerts {firing > 0 && <span className="badge bad">{firing} firing</span>}
           </NavLink>
+          <NavLink to="/erasures">Erasures</NavLink>
           <a href="/api/v1/openapi.json">API</a>
         </nav>
       </header>

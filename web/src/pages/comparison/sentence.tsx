@@ -13,6 +13,7 @@ const reasons: Record<string, string> = {
 export function Sentence({ comparison }: { comparison: ComparisonDetail }) {
   const { disposition, result, kind, reason, outputs } = comparison;
   if (disposition === "candidate_error") return <>The candidate did not answer: {meaning(reason ?? kind)}.</>;
+  if (disposition === "erased") return <>This request was erased: nothing of it is kept.</>;
   if (disposition !== "compared") return <>Not compared: {meaning(reason ?? disposition)}.</>;
   switch (result) {
     case "match":
