@@ -3,21 +3,17 @@ import { cpuSecondsOf } from "./gateway/machine.js";
 import { startCandidate } from "./pipeline/candidate.js";
 import { startJobPerRequest } from "./pipeline/job-per-request.js";
 import { answerOf, modelName, requestOf } from "./pipeline/requests.js";
-import { openRig } from "./pipeline/rig.js";
+import { concurrency, openRig } from "./pipeline/rig.js";
 import { undiciLoop } from "./pipeline/undici-loop.js";
 import { visibleMs } from "./pipeline/visible.js";
 import { hasDebianPostgres } from "./servers.js";
 import { speedup, takeTurns } from "./timing.js";
 
-const concurrency = 32;
 const segments = 12;
 const rounds = 4;
 const path = `/v2/models/${modelName}/infer`;
 
-/**
- * The peers have `concurrency` requests under way at a time; a worker has as many as it sends to one candidate, which
- * is one request at a time.
- */
+/** Captured to visible, against peers that have as many requests under way at a time as a worker has. */
 export async function bench(context: BenchContext): Promise<BenchResult> {
   if (!hasDebianPostgres()) return { ratios: {}, missing: ["postgres 15"] };
   const rig = await openRig(context);

@@ -20,6 +20,8 @@ import { startOwnPostgres, startOwnRedis } from "../servers.js";
 import { capturesOf, differsEvery, modelName } from "./requests.js";
 
 const segmentCaptures = 256;
+/** Requests that a worker has under way to the candidate at a time; the peers have as many. */
+export const concurrency = 32;
 
 /** What one turn of the pipeline has to do: captures of a deployment of its own, catalogued, with work for its candidate. */
 export interface Laid {
@@ -88,6 +90,7 @@ export async function openRig({ onEnd }: BenchContext) {
       endpoint,
       sha256: null,
       metadata: {},
+      flow: { concurrency },
     });
     return { name, deploymentId: deployment.id, runId: candidate.liveRunId };
   }

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { AnswerCollection } from "../answers/keeping.js";
 import type { Capture } from "../capture/capture.js";
 import type { Policy } from "../compare/policy.js";
@@ -53,7 +54,10 @@ export async function replayLive(deps: LiveDeps, task: LiveTask): Promise<Outcom
   const due = captures.some((capture) => !isExpired(work, capture));
   if (due && lane.breaker.open !== null) await probe(deps, work, endpoint, lane.breaker);
   const failed = new AbortController();
-  const sides = sidesOf(deps, task, lane, AbortSignal.any([stop, failed.signal]));
+  const signal = AbortSignal.any([stop, failed.signal]);
+  // Every request under way listens; Node takes more than ten listeners for a leak, and says so.
+  setMaxListeners(0, signal);
+  const sides = sidesOf(deps, task, lane, signal);
   const progress = followSequences();
   const rows: OutcomeRow[] = [];
   // One at a time they go in the order in which they were captured, which keeps each sequence's.
