@@ -18,6 +18,7 @@ const commands: Record<string, () => Promise<Command>> = {
   deployment: async () => (await import("./deployment.js")).deploymentCommand(),
   capture: async () => (await import("./capture.js")).captureCommand(),
   status: async () => (await import("./status.js")).statusCommand(),
+  recount: async () => (await import("./recount.js")).recountCommand(),
   selection: async () => (await import("./selection.js")).selectionCommand(),
   replay: async () => (await import("./replay.js")).replayCommand(),
   gate: async () => (await import("./gate.js")).gateCommand(),

@@ -16,6 +16,7 @@ import { createLedgerChecks, type LedgerChecks } from "./ledger-checks.js";
 import { createOutcomes } from "./outcomes.js";
 import { ensurePartitions } from "./partitions.js";
 import { createPromotions, type Promotions } from "./promotions.js";
+import { createRecountReader, type RecountReader } from "./recount.js";
 import { createRegistry } from "./registry.js";
 import { createRejudges, type Rejudges } from "./rejudges.js";
 import { createReplays, type Replays } from "./replays.js";
@@ -42,6 +43,7 @@ export interface Store {
   rollups: Rollups;
   ledger: LedgerReader;
   ledgerChecks: LedgerChecks;
+  recount: RecountReader;
   traffic: TrafficReader;
   switches: Switches;
   comparisons: Comparisons;
@@ -80,6 +82,7 @@ export function createStore(databaseUrl: string, options: { poolMax?: number } =
     rollups: createRollups(prisma),
     ledger: createLedgerReader(prisma),
     ledgerChecks: createLedgerChecks(prisma),
+    recount: createRecountReader(prisma),
     traffic: createTrafficReader(prisma),
     switches: createSwitches(prisma),
     comparisons: createComparisons(prisma),

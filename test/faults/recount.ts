@@ -5,7 +5,10 @@ import { readSegment } from "../../src/capture/segment.js";
 import type { CandidateLedger, Ledger } from "../../src/store/types.js";
 import { onServer } from "../support/postgres.js";
 
-/** The account of a deployment that is at rest, counted anew. */
+/**
+ * The account of a deployment that is at rest, counted anew. It shares no query with the product: `understudy recount`,
+ * which does the same for users, is held against it.
+ */
 export interface Recount {
   ledger: Ledger;
   /** Captures in the Parquet files of catalogued segments. */

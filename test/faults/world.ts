@@ -4,11 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type pg from "pg";
 import { pino } from "pino";
-import { onTestFinished } from "vitest";
+import { expect, onTestFinished } from "vitest";
 import { hasDebianPostgres, type OwnServer, startOwnPostgres, startOwnRedis } from "../../bench/servers.js";
 import { createFileStore } from "../../src/blobs/file-store.js";
 import { type Child, startChild } from "../../src/process/child.js";
 import { freePort } from "../../src/process/free-port.js";
+import { recount as recountDeployment } from "../../src/recount/recount.js";
 import { migrate } from "../../src/store/migrate.js";
 import { createStore } from "../../src/store/store.js";
 import type { Ledger } from "../../src/store/types.js";
@@ -179,7 +180,14 @@ export async function openStage(servers: Servers, acts: { candidate?: Act; prima
         withinMs,
       );
       const dataDir = join(folder, "gateway");
-      return recount({ databaseUrl, blobFolder, dataDir, ledger: await ledger(), spoilt });
+      const counted = await recount({ databaseUrl, blobFolder, dataDir, ledger: await ledger(), spoilt });
+      if (spoilt !== undefined) return counted;
+      // What users run must come to the same.
+      const deps = { reader: store.recount, blobs: createFileStore(blobFolder), dataDirs: [dataDir] };
+      const own = await recountDeployment(deps, deployment.id);
+      expect(own).toMatchObject({ captured: counted.captured, spooled: 0 });
+      const told = own.differences.map((difference) => `understudy recount: ${JSON.stringify(difference)}`);
+      return { ...counted, faults: [...counted.faults, ...told] };
     },
   };
 }
