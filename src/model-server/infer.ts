@@ -12,6 +12,7 @@ import type { Tensor } from "../tensor/tensor.js";
 import { modelVersion } from "./description.js";
 import { diedOfInput, InferError } from "./infer-error.js";
 import { checkRequest } from "./infer-request.js";
+import { deathsMax } from "./quarantine.js";
 import type { InferenceOutcome, ServedModel } from "./served-model.js";
 
 /** An infer call as it came in. */
@@ -53,6 +54,11 @@ function outputsOf(name: string, outcome: InferenceOutcome): Tensor[] {
       throw new InferError(500, `model ${name} failed on this input: ${outcome.message}`);
     case "died":
       throw new InferError(500, `model ${name} ${diedOfInput}: ${outcome.message}`);
+    case "quarantined":
+      throw new InferError(
+        500,
+        `quarantined: model ${name} ${diedOfInput} ${deathsMax} times, so it is not run again before the server is started again`,
+      );
     case "unavailable":
       throw new InferError(503, `model ${name} is not available now: ${outcome.message}`);
     case "abandoned":

@@ -5,6 +5,7 @@ import type { Tensor } from "../tensor/tensor.js";
 import type { ModelDescription } from "./description.js";
 import type { Inference } from "./inference.js";
 import { createInferenceStats, type InferenceStats } from "./inference-stats.js";
+import { createQuarantine } from "./quarantine.js";
 
 /** What became of an inference. */
 export type InferenceOutcome =
@@ -13,6 +14,8 @@ export type InferenceOutcome =
   | { kind: "failed"; message: string }
   /** The inference process ended while it had this input. */
   | { kind: "died"; message: string }
+  /** Not tried: this very input has ended the process too often. */
+  | { kind: "quarantined" }
   /** Not tried: too many wait already, or the process is being restarted. */
   | { kind: "unavailable"; message: string }
   /** Not tried: the client had gone by the time it was this request's turn. */
@@ -59,6 +62,7 @@ export function serveModel(deps: {
   const { name, restart, log } = deps;
   const { description } = deps.inference;
   const stats = createInferenceStats();
+  const quarantine = createQuarantine();
   const waiting: Waiting[] = [];
   const closing = new AbortController();
   let waitingBytes = 0;
@@ -86,8 +90,16 @@ export function serveModel(deps: {
       return { kind: "failed", message: answer.kind === "failed" ? answer.message : "an unexpected answer" };
     } catch (error) {
       stats.failed(Number(process.hrtime.bigint() - started));
+      if (!closing.signal.aborted) quarantine.died(input);
       return { kind: "died", message: messageOf(error) };
     }
+  }
+
+  /** Asked when its turn has come: an input that waits may be the same as one that has just killed. */
+  async function outcomeOf(next: Waiting, by: Inference): Promise<InferenceOutcome> {
+    if (!next.wanted()) return { kind: "abandoned" };
+    if (quarantine.holds(next)) return { kind: "quarantined" };
+    return run(next, by);
   }
 
   async function work(): Promise<void> {
@@ -96,7 +108,7 @@ export function serveModel(deps: {
     while (inference !== null) {
       const next = take();
       if (next === undefined) break;
-      next.settle(next.wanted() ? await run(next, inference) : { kind: "abandoned" });
+      next.settle(await outcomeOf(next, inference));
     }
     busy = false;
   }

@@ -3,8 +3,8 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { proof, schedule } from "./seed.js";
 import { openStage, type Servers, startServers } from "./world.js";
 
-/** `npm run test:faults -- --minutes N`. */
-const minutes = Number(process.env.UNDERSTUDY_FAULT_MINUTES ?? 5);
+/** `npm run test:faults -- --kill-minutes N`. */
+const minutes = Number(process.env.UNDERSTUDY_FAULT_KILL_MINUTES ?? 0.6);
 const everyMs = 2_000;
 
 let servers: Servers;
@@ -41,6 +41,7 @@ test(
     const killed = [...kills].map(([role, times]) => `${role} ${times} times`).join(", ");
     proof(1, `killed: ${killed}; answered ${load.answered}, captured ${captured}, lost ${ledger.lost}`);
     expect(faults).toEqual([]);
+    expect([...kills.values()].reduce((sum, times) => sum + times, 0)).toBeGreaterThan(minutes * 10);
     expect(ledger.captured + ledger.lost).toBeGreaterThanOrEqual(load.answered);
     expect(ledger.captured).toBeLessThanOrEqual(load.begun);
   },

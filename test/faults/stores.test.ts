@@ -7,7 +7,8 @@ import { Client } from "pg";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { cliMain } from "../../src/paths.js";
 import { databaseAt, onServer } from "../support/postgres.js";
-import { proof, schedule } from "./seed.js";
+import { eventually } from "../support/product.js";
+import { awayMs, proof, schedule } from "./seed.js";
 import { openStage, type Proc, type Servers, type Stage, startServers, untilAnswered } from "./world.js";
 
 let servers: Servers;
@@ -69,16 +70,15 @@ test("row 6: Redis restarted empty, then emptied by FLUSHALL", async () => {
 
 test("row 7: Redis halted", async () => {
   const world = await underLoad();
-  const haltedMs = 1_000 * schedule("row 7").between(10, 20);
   const before = await residentBytes(world.gateway);
   servers.redis.halt();
   const answered = world.load.answered;
-  await sleep(haltedMs);
+  await sleep(awayMs);
   const grown = (await residentBytes(world.gateway)) - before;
   servers.redis.resume();
   proof(
     7,
-    `halted ${haltedMs} ms, ${world.load.answered - answered} answers meanwhile, memory ${grown >> 20} MiB more`,
+    `halted ${awayMs} ms, ${world.load.answered - answered} answers meanwhile, memory ${grown >> 20} MiB more`,
   );
   expect(world.load.answered).toBeGreaterThan(answered);
   expect(grown).toBeLessThan(200 * 1024 ** 2);
@@ -99,7 +99,6 @@ test("row 8: Redis at maxmemory", async () => {
 
 test.each([{ how: "killed" }, { how: "halted" }])("row 9: Postgres $how", async ({ how }) => {
   const world = await underLoad();
-  const awayMs = 1_000 * schedule(`row 9 ${how}`).between(8, 16);
   const answered = world.load.answered;
   if (how === "killed") await servers.postgres.kill();
   else servers.postgres.halt();
@@ -144,6 +143,43 @@ test("row 10: every connection of Postgres taken, then its answers lost", async 
   expect(proxies.postgres.fired.limit).toBeGreaterThan(0);
   await soundAfter(world);
 });
+
+test("row 10: a worker's commit is the victim of a deadlock", async () => {
+  const world = await underLoad();
+  const [before] = await deadlocks(world.stage);
+  await onServer(world.stage.databaseUrl, async (other) => {
+    // Whoever looks first is the victim: this session does not look.
+    await other.query("SET deadlock_timeout = '1h'");
+    for (let round = 0; round < 3; round++) {
+      await other.query("BEGIN");
+      await other.query("LOCK TABLE rollup_deltas IN SHARE MODE");
+      // A commit waits here, and has its hands on the works already.
+      await eventually(
+        () =>
+          world.stage.query(
+            `SELECT 1 FROM pg_locks WHERE relation = 'rollup_deltas'::regclass AND NOT granted
+               AND mode = 'RowExclusiveLock'`,
+          ),
+        (waiting) => waiting.length > 0,
+        { withinMs: 60_000, everyMs: 20 },
+      );
+      await other.query("LOCK TABLE work IN SHARE MODE");
+      await other.query("ROLLBACK");
+    }
+  });
+  const [after] = await eventually(
+    () => deadlocks(world.stage),
+    ([now]) => now!.n > before!.n,
+    { withinMs: 30_000 },
+  );
+  proof(10, `${after!.n - before!.n} deadlocks, of each a commit was the victim`);
+  await soundAfter(world);
+});
+
+const deadlocks = (stage: Stage) =>
+  stage.query<{ n: number }>(
+    "SELECT deadlocks::int AS n FROM pg_stat_database WHERE datname = current_database()",
+  );
 
 test("row 11: two migrators at once, and one under load", async () => {
   const world = await underLoad();

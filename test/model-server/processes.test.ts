@@ -136,10 +136,13 @@ describe("when a model fails", () => {
     expect([after.success - before.success, after.fail - before.fail]).toEqual([1, 1]);
   });
 
-  test.each(["SIGSEGV", "SIGKILL"] as const)(
-    "%s of the inference process: a 500 for its request, a 503 for those that wait, and it is started again",
-    async (signal) => {
-      const died = slow(forever);
+  test.each([
+    { signal: "SIGSEGV", steps: forever + 1 },
+    { signal: "SIGKILL", steps: forever + 2 },
+  ] as const)(
+    "$signal of the inference process: a 500 for its request, a 503 for those that wait, and it is started again",
+    async ({ signal, steps }) => {
+      const died = slow(steps);
       const victim = await computing("slow");
       const waited = slow(1);
       await status("/health/live");
@@ -160,6 +163,29 @@ describe("when a model fails", () => {
       expect(processesOf("slow")).not.toContain(victim);
     },
   );
+});
+
+test("an input that ended its process twice is not run again; others are", async () => {
+  const poison = forever + 3;
+  for (let deaths = 0; deaths < 2; deaths += 1) {
+    const died = slow(poison);
+    process.kill(await computing("slow"), "SIGSEGV");
+    expect(await (await died).json()).toEqual({
+      error: expect.stringContaining("did not survive this input"),
+    });
+    await eventually(
+      () => status("/models/slow/ready"),
+      (ready) => ready === 200,
+    );
+  }
+  const [survivor] = processesOf("slow");
+  const refused = await slow(poison);
+  expect(refused.status).toBe(500);
+  expect(await refused.json()).toEqual({
+    error: expect.stringMatching(/^quarantined: model slow did not survive/),
+  });
+  expect(processesOf("slow")).toEqual([survivor]);
+  expect((await slow(1)).status).toBe(200);
 });
 
 test("closing ends the inference processes, a busy one too", async () => {
