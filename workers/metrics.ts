@@ -5,12 +5,12 @@ import type { ReplayEnd } from "../src/replay/replay-work.js";
 
 /**
  * Adds what a worker counts. Candidates are labelled as `deployment/candidate`: as many as are registered.
- * @returns what to call for each work that ended
+ * @returns what to call for each work that ended, and when a candidate stops answering this process, or answers again
  */
 export function addWorkerMetrics(
   registry: Registry,
   queues: Pick<Queues, "counts">,
-): (end: ReplayEnd) => void {
+): { onEnd(end: ReplayEnd): void; onBreaker(candidate: string, open: boolean): void } {
   const registers = [registry];
   const works = new Counter({
     name: "understudy_works_total",
@@ -31,6 +31,12 @@ export function addWorkerMetrics(
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     registers,
   });
+  const breaker = new Gauge({
+    name: "understudy_breaker_open",
+    help: "1 while this process leaves a candidate alone, since it does not answer",
+    labelNames: ["candidate"] as const,
+    registers,
+  });
   new Gauge({
     name: "understudy_jobs",
     help: "Jobs in the queue",
@@ -45,7 +51,7 @@ export function addWorkerMetrics(
       }
     },
   });
-  return (end) => {
+  const onEnd = (end: ReplayEnd) => {
     works.inc({ end: end.end });
     // A rejudge asks no candidate, and its captures were counted when they were replayed.
     if (end.end !== "committed" || end.runKind === "rejudge") return;
@@ -56,4 +62,5 @@ export function addWorkerMetrics(
       if (candidateMs !== null) latency.observe({ candidate }, candidateMs / 1_000);
     }
   };
+  return { onEnd, onBreaker: (candidate, open) => breaker.set({ candidate }, open ? 1 : 0) };
 }

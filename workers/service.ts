@@ -56,7 +56,7 @@ export async function startWorkers(context: {
     const webhooks = createWebhooks(config.webhookAllow);
     opened.push(hosts.close, webhooks.close);
     const registry = createMetrics();
-    const onEnd = addWorkerMetrics(registry, queues);
+    const { onEnd, onBreaker } = addWorkerMetrics(registry, queues);
     const metrics = await serveMetrics(registry, config.host, config.metricsPort);
     opened.push(metrics.close);
 
@@ -73,6 +73,7 @@ export async function startWorkers(context: {
       lanes: createLanes(),
       suspects: createSuspects(),
       breakers: store.breakers,
+      onBreaker,
       log,
       by: `${config.hostname}:${process.pid}`,
       replayTimeoutMs: config.replayTimeoutMs,

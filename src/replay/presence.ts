@@ -16,22 +16,31 @@ export class CandidateAway extends Error {}
  * @throws CandidateAway when it does not answer
  */
 export async function probe(
-  deps: { upstream: Pick<Upstream, "describe">; breakers: Breakers; log: Logger; by: string },
+  deps: {
+    upstream: Pick<Upstream, "describe">;
+    breakers: Breakers;
+    /** Told of each change, with `deployment/candidate`. */
+    onBreaker: (candidate: string, open: boolean) => void;
+    log: Logger;
+    by: string;
+  },
   work: Pick<LeasedWork, "candidateId" | "deploymentName" | "candidateName">,
   endpoint: Endpoint,
   breaker: Breaker,
 ): Promise<void> {
-  const { upstream, breakers, log, by } = deps;
+  const { upstream, breakers, onBreaker, log, by } = deps;
   const candidate = `${work.deploymentName}/${work.candidateName}`;
   const before = breaker.open;
   breaker.probed(await absenceOf(upstream, endpoint));
   const { open } = breaker;
   if (open === null) {
     if (before === null) return;
+    onBreaker(candidate, false);
     log.info({ candidate, awayMs: Date.now() - before.openedAtMs }, "candidate answers again");
     await breakers.closed(work.candidateId, by).catch(told);
     return;
   }
+  if (before === null) onBreaker(candidate, true);
   log.warn({ candidate, ...open }, "candidate does not answer; its works are put off");
   await breakers.opened(work.candidateId, by, open).catch(told);
   throw new CandidateAway(open.reason);

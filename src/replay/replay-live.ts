@@ -22,6 +22,7 @@ export interface LiveDeps {
   upstream: Pick<Upstream, "send" | "describe">;
   lanes: Lanes;
   breakers: Breakers;
+  onBreaker: (candidate: string, open: boolean) => void;
   log: Logger;
   /** Name of this worker, for people. */
   by: string;

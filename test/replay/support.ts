@@ -144,6 +144,7 @@ export async function openReplayWorld() {
       lanes: createLanes(),
       suspects: createSuspects(),
       breakers: world.store.breakers,
+      onBreaker: () => {},
       log: pino({ level: "silent" }),
       by: "test",
       replayTimeoutMs: 1_000,

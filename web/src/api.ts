@@ -24,6 +24,10 @@ export const patch = <T>(apiPath: string, body: unknown): Promise<T> =>
     body: JSON.stringify(body),
   });
 
+/** Asks for something to be done; returns what came of it. */
+export const post = <T>(apiPath: string): Promise<T> =>
+  call(apiPath, { method: "POST", headers: { "content-type": "application/json" }, body: "{}" });
+
 async function call<T>(apiPath: string, request: RequestInit): Promise<T> {
   let response: Response;
   try {

@@ -7,6 +7,7 @@ import { Answer } from "../parts/state";
 import { Badge, Moment, Name } from "../parts/words";
 import { Confusion } from "./candidate/confusion";
 import { Divergences } from "./candidate/divergences";
+import { FlowState } from "./candidate/flow-state";
 import { OutputsTable } from "./candidate/outputs-table";
 import { Signatures } from "./candidate/signatures";
 import { SummaryHead } from "./candidate/summary-head";
@@ -29,6 +30,7 @@ export function CandidatePage() {
         <Name>{deployment}</Name> <span className="quiet">/</span> <Name>{candidate}</Name>
       </PageHead>
       {known && <Identity candidate={known} />}
+      {known?.state === "active" && <FlowState candidate={known} />}
       <Answer query={summary}>
         {(data) => (
           <>
