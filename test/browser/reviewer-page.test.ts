@@ -68,6 +68,47 @@ describe.skipIf(!hasBrowser())("the reviewer page over the demo", () => {
     await page.waitForURL(`**${tablePath}`);
   });
 
+  test("settings: what is captured, redacted and asked of a deployment, as it was set", async () => {
+    const change = {
+      capture: {
+        tags: ["x-tenant"],
+        targets: [{ name: "slow", when: { slowerThanMs: 250, status: [503] }, share: 0.5 }],
+      },
+      redaction: { rules: [{ target: { header: "x-request-id" }, action: "drop" }] },
+      keepAnswers: "divergent",
+    };
+    const set = (body: object) =>
+      fetch(`${product.control}/api/v1/deployments/digits`, {
+        method: "PATCH",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify(body),
+      });
+    expect((await set(change)).status).toBe(200);
+    await page.goto("/");
+    await page.getByRole("link", { name: "digits", exact: true }).click();
+    await page.waitForURL("**/deployments/digits");
+    const cell = (name: string) =>
+      page
+        .getByRole("row", { name: new RegExp(`^${name}`) })
+        .locator("td")
+        .first();
+    await expect.poll(() => cell("base sample").innerText()).toMatch(/^100\.00\s%$/);
+    expect(await cell("rules").innerText()).toMatch(
+      /slow: 50\s% of those with status 503 and slower than 250\sms/,
+    );
+    expect(await cell("tags").innerText()).toBe("x-tenant");
+    expect(await cell("sequences").innerText()).toBe("not captured");
+    expect(await cell("answers kept").innerText()).toBe("those that are no plain match");
+    await page.getByText("header x-request-id: drop").waitFor();
+    await page.getByText(/a day at 100\s%/).waitFor();
+    expect(await page.getByRole("row", { name: /^primary/ }).innerText()).toContain("http://127.0.0.1:");
+    await page.getByRole("button", { name: "Switch capture off for digits" }).waitFor();
+    const before = { capture: { tags: [], targets: [] }, redaction: {}, keepAnswers: "all" };
+    expect((await set(before)).status).toBe(200);
+    await page.reload();
+    await expect.poll(() => cell("rules").innerText()).toBe("none");
+  });
+
   test("live: numbers grow in place, nothing is taken away and put back", async () => {
     await page.goto("/");
     const cell = page.getByRole("row", { name: /^int8/ }).locator("td").first();

@@ -6,6 +6,7 @@ import { ApiProblem } from "./api";
 import { AlertsPage } from "./pages/alerts";
 import { CandidatePage } from "./pages/candidate";
 import { ComparisonPage } from "./pages/comparison";
+import { DeploymentPage } from "./pages/deployment";
 import { ErasuresPage } from "./pages/erasures";
 import { GatePage } from "./pages/gate";
 import { GatesPage } from "./pages/gates";
@@ -33,6 +34,7 @@ createRoot(document.getElementById("root")!).render(
           <Routes>
             <Route path="/" element={<OverviewPage />} />
             <Route path="/deployments/:deployment/candidates/:candidate" element={<CandidatePage />} />
+            <Route path="/deployments/:deployment" element={<DeploymentPage />} />
             <Route path="/deployments/:deployment/ledger" element={<LedgerPage />} />
             <Route path="/comparisons/:id" element={<ComparisonPage />} />
             <Route path="/gates" element={<GatesPage />} />

@@ -55,7 +55,9 @@ function DeploymentSection({ deployment }: { deployment: Deployment }) {
     <section className="card">
       <div className="section-head">
         <h2>
-          <Name>{name}</Name>
+          <Link to={path`/deployments/${name}`}>
+            <Name>{name}</Name>
+          </Link>
         </h2>
         <p className="quiet">
           primary <Name>{primary.model}</Name> at <Name>{primary.url}</Name>

@@ -33,10 +33,12 @@ export function DeploymentCapture({ deployment }: { deployment: Deployment }) {
   );
 }
 
-function estimateText({ bytesPerDay, requestsPerDay, sampleRate, observedMs }: Estimate): string {
+function estimateText(estimate: Estimate): string {
+  const { bytesPerDay, storedBytesPerDay, requestsPerDay, sampleRate, observedMs } = estimate;
   if (bytesPerDay === null) return "no traffic seen yet to estimate from";
   const seen = `as seen for ${duration(observedMs)}, ${count(Math.round(requestsPerDay ?? 0))} requests a day`;
-  return `about ${bytes(Math.round(bytesPerDay))} a day at ${percent(sampleRate, 0)} (${seen})`;
+  const stored = storedBytesPerDay === null ? "" : `, ${bytes(Math.round(storedBytesPerDay))} as stored`;
+  return `about ${bytes(Math.round(bytesPerDay))} a day at ${percent(sampleRate, 0)}${stored} (${seen})`;
 }
 
 type Switching = ReturnType<typeof useSwitch>;

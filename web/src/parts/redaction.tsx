@@ -2,11 +2,18 @@ import type { Deployment } from "../../../src/control/api.js";
 import { Name } from "./words";
 
 /** What is taken out of a deployment's captures; nothing is shown where that is nothing. */
-export function DeploymentRedaction({ redaction }: { redaction: Deployment["redaction"] }) {
+export function DeploymentRedaction({
+  redaction,
+  open = false,
+}: {
+  redaction: Deployment["redaction"];
+  /** Whether each rule is shown at once. */
+  open?: boolean;
+}) {
   const { rules, subject, replayRedacted } = redaction;
   if (rules.length === 0 && subject === null) return null;
   return (
-    <details className="quiet">
+    <details className="quiet" open={open}>
       <summary>
         {rules.length === 0 ? "Nothing is redacted" : `${rules.length} redacted before anything is written`}
         {subject !== null && ", subjects kept as keyed hashes"}
