@@ -40,7 +40,7 @@ function Settings({ deployment }: { deployment: Deployment }) {
       <section className="card">
         <h2>Redaction</h2>
         {redactsNothing && (
-          <p className="quiet">Nothing is taken out of captures; of nobody is it kept whose they are.</p>
+          <p className="quiet">Nothing is taken out of captures, and whose they are is not kept.</p>
         )}
         <DeploymentRedaction redaction={redaction} open />
         <p className="quiet">
