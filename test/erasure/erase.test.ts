@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { pino } from "pino";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { goOnErasing } from "../../src/erasure/erase.js";
@@ -70,7 +71,7 @@ const ways = [
 ];
 
 test.each(ways)("a request goes from everywhere, $how", async ({ what }) => {
-  const secret = `secret-${Math.random()}`;
+  const secret = `secret-${randomUUID()}`;
   const { candidate, deployment, candidates, captures, segment } = await replayed(secret, {
     subject: "someone",
     largeBytes: 90,
@@ -114,7 +115,7 @@ test.each(ways)("a request goes from everywhere, $how", async ({ what }) => {
 });
 
 test("erased while a worker has it in hand: what it read before is not written", async () => {
-  const secret = `secret-${Math.random()}`;
+  const secret = `secret-${randomUUID()}`;
   const { candidate, deployment, captures, segment } = await replayed(secret);
   let asked = 0;
   const slow = world.worker();
@@ -149,7 +150,7 @@ test("erased while a worker has it in hand: what it read before is not written",
 });
 
 test("erased before it is replayed, and catalogued after: never sent, known as erased at once", async () => {
-  const secret = `secret-${Math.random()}`;
+  const secret = `secret-${randomUUID()}`;
   const { candidate, deployment, captures, segment } = await replayed(secret);
   const late = capture(9, { requestBody: Buffer.from(secret), tags: { "x-request-id": "late-id" } });
   const { id } = await erase(deployment.id, { request: captures[1]!.id });
