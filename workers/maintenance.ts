@@ -48,6 +48,7 @@ export function maintenanceHandlers(deps: {
     }),
     handles(retentionJob, async () => {
       await dropOldDays(deps, config.retentionDays);
+      await store.erasing.doomed.forgetBodies();
       const rollups = await store.rollups.dropFine(config.rollupDays);
       if (rollups > 0) log.info({ rollups }, "old rollups of minutes and hours dropped: coarser ones stay");
     }),

@@ -24,7 +24,6 @@ export function goOnErasing(deps: EraseDeps, signal: AbortSignal): Promise<numbe
     }
     const { segments, trouble } = await eraseSegments(deps, held, signal);
     await deleteDoomed(deps);
-    await erasing.doomed.forgetBodies();
     for (const id of await erasing.unfinished()) {
       await held();
       await endErasure(deps, id, trouble);
