@@ -6,6 +6,8 @@ export interface BenchContext {
   onEnd(close: () => unknown): void;
   /** How long to go on, for a benchmark that has no end of its own; null: as long as its claim is made for. */
   seconds: number | null;
+  /** How much to measure with, for a benchmark of sizes; null: what its claim is made for. */
+  size: number | null;
 }
 
 export interface BenchResult {

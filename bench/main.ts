@@ -1,6 +1,6 @@
 import type { Bench, BenchContext } from "./bench.js";
 
-/** `npm run bench -- NAME [--json] [--seconds=N]`. The last line on stdout is the result; with --json it is the only one. */
+/** `npm run bench -- NAME [--json] [--seconds=N] [--size=N]`. The last line on stdout is the result; with --json it is the only one. */
 const benches: Record<string, () => Promise<{ bench: Bench }>> = {
   gateway: () => import("./gateway.js"),
   "gateway-soak": () => import("./gateway-soak.js"),
@@ -8,16 +8,21 @@ const benches: Record<string, () => Promise<{ bench: Bench }>> = {
   replay: () => import("./replay.js"),
   pipeline: () => import("./pipeline.js"),
   store: () => import("./store.js"),
+  dashboard: () => import("./dashboard.js"),
   stats: () => import("./stats.js"),
 };
 
 const [name = "", ...flags] = process.argv.slice(2);
 const load = Object.hasOwn(benches, name) ? benches[name] : undefined;
-if (load === undefined || flags.some((flag) => !/^--(json|seconds=\d+)$/.test(flag))) {
+if (load === undefined || flags.some((flag) => !/^--(json|seconds=\d+|size=\d+)$/.test(flag))) {
   process.stderr.write(
-    `usage: npm run bench -- NAME [--json] [--seconds=N]\nbenchmarks: ${Object.keys(benches).join(" ")}\n`,
+    `usage: npm run bench -- NAME [--json] [--seconds=N] [--size=N]\nbenchmarks: ${Object.keys(benches).join(" ")}\n`,
   );
   process.exit(2);
+}
+
+function numberOf(flag: string): number | null {
+  return Number(flags.find((given) => given.startsWith(flag))?.slice(flag.length)) || null;
 }
 
 const closers: (() => unknown)[] = [];
@@ -32,7 +37,8 @@ function close(): Promise<void> {
 const context: BenchContext = {
   say: (line) => (flags.includes("--json") ? process.stderr : process.stdout).write(`${line}\n`),
   onEnd: (closer) => closers.push(closer),
-  seconds: Number(flags.find((flag) => flag.startsWith("--seconds="))?.slice("--seconds=".length)) || null,
+  seconds: numberOf("--seconds="),
+  size: numberOf("--size="),
 };
 for (const [signal, code] of [
   ["SIGINT", 130],

@@ -11,7 +11,6 @@ import type { BenchContext } from "../bench.js";
 /** A migrated database of its own, with one deployment and the live run of its one candidate. */
 export interface BenchDatabase {
   readonly url: string;
-  readonly folder: string;
   readonly store: Store;
   readonly deploymentId: number;
   readonly candidateId: number;
@@ -22,17 +21,27 @@ export interface BenchDatabase {
 export const deploymentName = "bench";
 export const candidateName = "int8";
 
-export async function openBenchDatabase({ onEnd }: Pick<BenchContext, "onEnd">): Promise<BenchDatabase> {
+export async function openBenchDatabase({
+  onEnd,
+}: Pick<BenchContext, "onEnd">): Promise<BenchDatabase & { folder: string }> {
   const folder = await mkdtemp(join(tmpdir(), "understudy-bench-"));
   onEnd(() => rm(folder, { recursive: true, force: true }));
   const log = pino({ level: "warn" }, pino.destination(2));
   const postgres = await startEmbeddedPostgres({ dataDir: folder, log });
   onEnd(() => postgres.close());
-  await migrate(postgres.url, { log });
-  const pool = new Pool({ connectionString: postgres.url, max: 4, options: "-c timezone=UTC" });
+  return { folder, ...(await connectBenchDatabase(postgres.url, { onEnd })) };
+}
+
+/** Migrates an empty database, and registers the deployment and its candidate. */
+export async function connectBenchDatabase(
+  url: string,
+  { onEnd }: Pick<BenchContext, "onEnd">,
+): Promise<BenchDatabase> {
+  await migrate(url, { log: pino({ level: "warn" }, pino.destination(2)) });
+  const pool = new Pool({ connectionString: url, max: 4, options: "-c timezone=UTC" });
   pool.on("error", () => {});
   onEnd(() => pool.end());
-  const store = createStore(postgres.url, { poolMax: 2 });
+  const store = createStore(url, { poolMax: 2 });
   onEnd(() => store.close());
   const endpoint = { url: "http://127.0.0.1:9", model: deploymentName, version: null, headers: {} };
   const { id: deploymentId } = await store.registry.createDeployment({
@@ -50,8 +59,7 @@ export async function openBenchDatabase({ onEnd }: Pick<BenchContext, "onEnd">):
     metadata: {},
   });
   return {
-    url: postgres.url,
-    folder,
+    url,
     store,
     deploymentId,
     candidateId,

@@ -47,7 +47,7 @@ export function createManyWriter(prisma: PrismaClient, traffic: Traffic): Contes
 }
 
 /** psql's COPY of what ours wrote in its first round, by psql's own clock: without its start and connection. */
-export function copyWriter({ url, folder, runId, query }: BenchDatabase): Contestant {
+export function copyWriter({ url, folder, runId, query }: BenchDatabase & { folder: string }): Contestant {
   let run = runsOfCopy;
   const psql = (...commands: string[]) =>
     execFileSync("psql", [url, "-X", "-q", "-v", "ON_ERROR_STOP=1", ...commands.flatMap((c) => ["-c", c])], {

@@ -1,4 +1,5 @@
 import type { Result } from "../compare/types.js";
+import type { OutcomeRow } from "../store/types.js";
 import type { Observation } from "../upstream/observation.js";
 import type { Answer } from "./answers-file.js";
 
@@ -27,9 +28,20 @@ export function isToBeKept(keep: KeepAnswers, captureId: string, result: Result)
     case "none":
       return false;
     default:
-      // The last eight digits of a UUIDv7 are random.
-      return Number.parseInt(captureId.slice(-8), 16) / 2 ** 32 < keep;
+      return isInShare(captureId, keep);
   }
+}
+
+/** Chosen by the last eight digits of a UUIDv7, which are random: the same at every delivery. */
+function isInShare(captureId: string, share: number): boolean {
+  return Number.parseInt(captureId.slice(-8), 16) / 2 ** 32 < share;
+}
+
+/** Outcomes without the outputs of matches beyond the share that is kept. What they counted stays. */
+export function withKeptDetails(rows: readonly OutcomeRow[], share: number): OutcomeRow[] {
+  return rows.map((row) =>
+    row.result !== "match" || isInShare(row.captureId, share) ? row : { ...row, outputs: [] },
+  );
 }
 
 /** The answers of one work that are to be kept, as they come in. */

@@ -148,6 +148,10 @@ const keepAnswers = z
     description:
       "Which of the candidates' answers are kept, to be judged again: all; those that are no plain match; none; or a share",
   });
+const keepMatchDetails = rate.meta({
+  description:
+    "Share of the matches whose outputs are kept; what they counted, and all others, are kept anyway; default 1",
+});
 const answersBytesPerDay = z
   .number()
   .int()
@@ -179,6 +183,7 @@ export const deploymentCreate = z
     capture: captureChange.optional(),
     redaction: redaction.optional(),
     keepAnswers: keepAnswers.optional(),
+    keepMatchDetails: keepMatchDetails.optional(),
     answersBytesPerDay: answersBytesPerDay.optional(),
     gateApproval: gateApproval.optional(),
     promoteUrl: httpUrl.optional(),
@@ -196,6 +201,7 @@ export const deploymentUpdate = z
     capture: captureChange.optional(),
     redaction: redaction.optional(),
     keepAnswers: keepAnswers.optional(),
+    keepMatchDetails: keepMatchDetails.optional(),
     answersBytesPerDay: answersBytesPerDay.optional(),
     gateApproval: gateApproval.optional(),
     promoteUrl: httpUrl.nullable().optional(),
@@ -213,6 +219,7 @@ export const deployment = z
     capture: captureSettings,
     redaction,
     keepAnswers,
+    keepMatchDetails,
     answersBytesPerDay,
     gateApproval,
     promoteUrl: z.string().nullable().meta({ description: "Told of a promotion before it counts" }),

@@ -21,6 +21,7 @@ export function deploymentView(deployment: StoredDeployment): Deployment {
     capture: deployment.capture,
     redaction: deployment.redaction,
     keepAnswers: deployment.keepAnswers,
+    keepMatchDetails: deployment.keepMatchDetails,
     answersBytesPerDay: deployment.answersBytesPerDay,
     gateApproval: deployment.gateApproval,
     promoteUrl: deployment.promoteUrl,

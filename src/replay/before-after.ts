@@ -21,11 +21,17 @@ export function beforeAfterFacts(before: EarlierOutcome, after: OutcomeRow): Fac
   if (before.flip !== null) {
     facts.push({ series: `${beforePrefix}decisions`, label: before.flip ? "flip" : "same" });
   }
-  for (const { output, result, kind } of before.outputs) {
+  for (const { output, result, kind } of outputsBefore(before, after)) {
     facts.push({ series: `${beforePrefix}output/${output}`, label: result });
     if (kind !== null) facts.push({ series: `${beforePrefix}output/${output}`, label: `kind:${kind}` });
   }
   return facts;
+}
+
+/** Of a match the outputs may not have been kept: then each of them matched. */
+function outputsBefore(before: EarlierOutcome, after: OutcomeRow): EarlierOutcome["outputs"] {
+  if (before.result !== "match" || before.outputs.length > 0) return before.outputs;
+  return after.outputs.map(({ output }) => ({ output, result: "match", kind: null }));
 }
 
 const wordOf = ({ disposition, result }: Pick<OutcomeRow, "disposition" | "result">) =>

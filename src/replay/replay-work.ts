@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Answer } from "../answers/answers-file.js";
 import type { AnswerKeeper } from "../answers/keeper.js";
-import { type AnswerCollection, collectAnswers } from "../answers/keeping.js";
+import { type AnswerCollection, collectAnswers, withKeptDetails } from "../answers/keeping.js";
 import type { BlobStore } from "../blobs/blobs.js";
 import type { Capture } from "../capture/capture.js";
 import type { StoredCapture } from "../capture/segment.js";
@@ -223,7 +223,7 @@ async function commitKept(
       work,
       answers.filter(({ captureId }) => !gone.has(captureId)),
     );
-    const rows = outcomes.map((row) => {
+    const rows = withKeptDetails(outcomes, work.keepMatchDetails).map((row) => {
       const capture = gone.get(row.captureId);
       return capture === undefined ? row : outcomeWithoutReplay(capture, "erased", null);
     });

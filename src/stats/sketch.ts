@@ -6,8 +6,9 @@
  * represented by 2γ^i / (γ + 1), which is within a factor 1 ± α of all of them.
  */
 const alpha = 0.005;
-const gamma = (1 + alpha) / (1 - alpha);
-const logGamma = Math.log(gamma);
+/** γ: each bucket's upper bound over that of the one before. */
+export const sketchGamma = (1 + alpha) / (1 - alpha);
+const logGamma = Math.log(sketchGamma);
 
 const zero = "zero";
 const infinite = "inf";
@@ -55,7 +56,7 @@ function indexOf(label: string): number {
 function estimate(index: number): number {
   if (index === -Infinity) return 0;
   // In logarithms: γ^index alone could overflow where the representative does not.
-  return Math.exp(index * logGamma + Math.log(2 / (gamma + 1)));
+  return Math.exp(index * logGamma + Math.log(2 / (sketchGamma + 1)));
 }
 
 /** How many of the counted values lie above `value`: those of the buckets above its own, so exact to the bucket. */

@@ -210,6 +210,7 @@ function toDeployment(row: DeploymentRow): Deployment {
     capture: captureSettingsSchema.parse(row.capture),
     redaction: redactionSchema.parse(row.redaction),
     keepAnswers: row.keepAnswers as KeepAnswers,
+    keepMatchDetails: row.keepMatchDetails,
     answersBytesPerDay: Number(row.answersBytesPerDay),
     gateApproval: row.gateApproval as Deployment["gateApproval"],
     promoteUrl: row.promoteUrl,

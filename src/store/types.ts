@@ -34,6 +34,8 @@ export interface Deployment {
   redaction: Redaction;
   /** Which of the candidates' answers are kept. */
   keepAnswers: KeepAnswers;
+  /** Share of the matches whose outputs are kept, 0 to 1. */
+  keepMatchDetails: number;
   /** Quota of kept answers, by UTC day of their captures. */
   answersBytesPerDay: number;
   /** Whose approval a promotion takes. */
@@ -60,6 +62,8 @@ export interface NewDeployment {
   redaction?: Redaction;
   /** Default: all. */
   keepAnswers?: KeepAnswers;
+  /** Default: 1. */
+  keepMatchDetails?: number;
   /** Default: 2 GiB. */
   answersBytesPerDay?: number;
   /** Default: none. */
@@ -79,6 +83,7 @@ export type DeploymentChange = Partial<
     | "captureEnabled"
     | "redaction"
     | "keepAnswers"
+    | "keepMatchDetails"
     | "answersBytesPerDay"
     | "gateApproval"
     | "promoteUrl"
@@ -325,6 +330,7 @@ export interface LeasedWork {
   /** Body of the policy version that the run pins. */
   policy: unknown;
   keepAnswers: KeepAnswers;
+  keepMatchDetails: number;
   answersBytesPerDay: number;
   /** What is in force now; captures may have been made under another. */
   redaction: Redaction;

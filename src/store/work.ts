@@ -48,7 +48,8 @@ export function createWorkStore(prisma: PrismaClient): WorkStore {
                c.name AS "candidateName", c.flow, v.id AS "modelVersionId",
                v.url, v.model, v.version, v.headers, v.sha256, p.body AS policy,
                s.id AS "segmentId", s.blob_key AS "blobKey", s.sha256 AS "segmentSha256",
-               s.deployment_id AS "segmentDeploymentId", s.day, d.keep_answers AS "keepAnswers", d.redaction,
+               s.deployment_id AS "segmentDeploymentId", s.day, d.keep_answers AS "keepAnswers",
+               d.keep_match_details AS "keepMatchDetails", d.redaction,
                d.answers_bytes_per_day::float8 AS "answersBytesPerDay", r.source_run_id AS "sourceRunId",
                source.answers_key AS "answersKey", source.answers_sha256 AS "answersSha256",
                ${erasedRows(Prisma.sql`t`)} AS "erasedRows",
@@ -198,6 +199,7 @@ interface LeaseRow {
   segmentDeploymentId: number;
   day: Date;
   keepAnswers: KeepAnswers;
+  keepMatchDetails: number;
   redaction: unknown;
   answersBytesPerDay: number;
   sourceRunId: number | null;
@@ -230,6 +232,7 @@ function leasedWork(row: LeaseRow): LeasedWork {
     control: row.replay?.target === "control" ? null : row.control,
     policy: row.policy,
     keepAnswers: row.keepAnswers,
+    keepMatchDetails: row.keepMatchDetails,
     redaction: redactionSchema.parse(row.redaction),
     answersBytesPerDay: row.answersBytesPerDay,
     source: sourceRunId === null ? null : { runId: sourceRunId, answers },

@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { collectAnswers, isToBeKept, type KeepAnswers } from "../../src/answers/keeping.js";
+import { collectAnswers, isToBeKept, type KeepAnswers, withKeptDetails } from "../../src/answers/keeping.js";
 import { createAnswerQuota } from "../../src/answers/quota.js";
 import { type Result, results } from "../../src/compare/types.js";
 import { newId } from "../../src/ids.js";
 import type { Observation } from "../../src/upstream/observation.js";
+import { captureRow, outcomeRow, outputComparison } from "../store/support.js";
 
 const answered = (bytes: number): Observation => ({
   ok: true,
@@ -30,6 +31,20 @@ test("a share keeps about that many, and the same ones again", () => {
   // Six standard deviations of a binomial.
   expect(Math.abs(chosen().length - 1_000)).toBeLessThan(6 * Math.sqrt(4_000 * 0.25 * 0.75));
   expect(chosen()).toEqual(chosen());
+});
+
+test("of matches beyond the share the outputs go, of nothing else anything", () => {
+  const rows = Array.from({ length: 400 }, (_, i) =>
+    outcomeRow(captureRow(i), { result: results[i % results.length]!, outputs: [outputComparison()] }),
+  );
+  const kept = withKeptDetails(rows, 0.5);
+  expect(kept.map((row) => ({ ...row, outputs: [] }))).toEqual(rows.map((row) => ({ ...row, outputs: [] })));
+  const without = kept.filter(({ outputs }) => outputs.length === 0);
+  expect(new Set(without.map(({ result }) => result))).toEqual(new Set(["match"]));
+  // Six standard deviations of a binomial.
+  expect(Math.abs(without.length - 50)).toBeLessThan(6 * Math.sqrt(100 * 0.25));
+  expect(withKeptDetails(rows, 0.5)).toEqual(kept);
+  expect(withKeptDetails(rows, 1)).toEqual(rows);
 });
 
 describe("what is held in memory of one work", () => {

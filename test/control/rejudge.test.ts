@@ -178,6 +178,14 @@ describe("tensors of the candidate", () => {
   });
 });
 
+test("keepMatchDetails of a deployment is 1 until it is set", async () => {
+  const deployment = path.split("/candidates")[0]!;
+  expect((await api("GET", deployment)).body).toMatchObject({ keepMatchDetails: 1 });
+  expect((await api("PATCH", deployment, { keepMatchDetails: 0.1 })).body).toMatchObject({
+    keepMatchDetails: 0.1,
+  });
+});
+
 describe("keepAnswers of a deployment", () => {
   const deployment = () => path.split("/candidates")[0]!;
   test.each(["divergent", "none", 0.25, 0, 1, "all"])("%s is taken", async (keepAnswers) => {
@@ -192,6 +200,7 @@ describe("keepAnswers of a deployment", () => {
     [{ keepAnswers: null }, "keepAnswers"],
     [{ answersBytesPerDay: -1 }, "answersBytesPerDay"],
     [{ answersBytesPerDay: 0.5 }, "answersBytesPerDay"],
+    [{ keepMatchDetails: 2 }, "keepMatchDetails"],
   ])("%j is not", async (body, field) => {
     const answered = await api("PATCH", deployment(), body);
     expect([answered.status, answered.body.errors[0].path]).toEqual([400, field]);

@@ -60,6 +60,7 @@ test("a leased work tells all that is needed to do it", async () => {
     control,
     policy: deployment.policy.body,
     keepAnswers: "all",
+    keepMatchDetails: 1,
     redaction: noRedaction,
     answersBytesPerDay: 2 * 1024 ** 3,
     source: null,

@@ -1,4 +1,4 @@
--- Rollups by minute, hour, day and run; hours of the ledger; and what tables are sorted by, in the order of an index.
+-- Rollups by minute, hour, day and run; and what tables are sorted by, in the order of an index.
 
 -- What was folded is folded again, into all levels, by the compactor.
 INSERT INTO "rollup_deltas" ("work_id", "run_id", "captured_minute", "judged_minute", "primary_version", "series", "labels", "counts", "max")
@@ -35,27 +35,6 @@ CREATE TABLE "signature_sightings" (
 
     CONSTRAINT "signature_sightings_pkey" PRIMARY KEY ("run_id","hash")
 );
-
--- CreateTable
-CREATE TABLE "ledger_hours" (
-    "deployment_id" INTEGER NOT NULL,
-    "hour" TIMESTAMPTZ(0) NOT NULL,
-    "received" BIGINT NOT NULL,
-    "in_flight" BIGINT NOT NULL,
-    "sampled_out" BIGINT NOT NULL,
-    "buffered" BIGINT NOT NULL,
-    "lost" BIGINT NOT NULL,
-    "not_eligible" JSONB NOT NULL,
-    "dropped" JSONB NOT NULL,
-    "captured" BIGINT NOT NULL,
-    "runs" JSONB NOT NULL,
-    "folded_at" TIMESTAMPTZ(3) NOT NULL,
-
-    CONSTRAINT "ledger_hours_pkey" PRIMARY KEY ("deployment_id","hour")
-);
-
--- AddForeignKey
-ALTER TABLE "ledger_hours" ADD CONSTRAINT "ledger_hours_deployment_id_fkey" FOREIGN KEY ("deployment_id") REFERENCES "deployments"("id") ON DELETE CASCADE ON UPDATE CASCADE;
 
 -- AlterTable
 ALTER TABLE "deployments" ADD COLUMN "keep_match_details" DOUBLE PRECISION NOT NULL DEFAULT 1;

@@ -50,6 +50,7 @@ export function deploymentRoutes(context: ControlContext): Route[] {
           capture: body.capture,
           redaction: body.redaction && (await checkedRedaction(context, body.redaction, primary)),
           keepAnswers: body.keepAnswers,
+          keepMatchDetails: body.keepMatchDetails,
           answersBytesPerDay: body.answersBytesPerDay,
           policy: body.policy ?? defaultPolicy,
         });
