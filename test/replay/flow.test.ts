@@ -147,7 +147,8 @@ describe("a candidate that is away", () => {
         else response.end(path.endsWith("/infer") ? answer(x) : JSON.stringify({ name: "m0" }));
       },
     );
-    const deps = world.worker();
+    const changes: [string, boolean][] = [];
+    const deps = world.worker({ onBreaker: (...change) => changes.push(change) });
     const first = await replayWork(deps, workId, never);
     expect(first).toMatchObject({ end: "put_off" });
     // Three inferences failed, and then the question whether it is there.
@@ -168,6 +169,10 @@ describe("a candidate that is away", () => {
     );
     expect(await counts()).toEqual(new Map([["compared", 10]]));
     expect((await world.store.registry.listCandidates(name))[0]!.breaker).toBeNull();
+    expect(changes).toEqual([
+      [`${name}/c0`, true],
+      [`${name}/c0`, false],
+    ]);
     await candidate.close();
   });
 
