@@ -23,6 +23,7 @@ const codes = {
   lease_lost: { status: 409, exit: 2 },
   database_unreachable: { status: 503, exit: 2 },
   queue_unreachable: { status: 503, exit: 2 },
+  busy: { status: 503, exit: 2 },
   webhook_failed: { status: 502, exit: 2 },
   control_unreachable: { status: 503, exit: 2 },
   migration_failed: { status: 500, exit: 2 },

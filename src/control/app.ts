@@ -4,6 +4,7 @@ import express, { type Express, type RequestHandler, type Response } from "expre
 import helmet from "helmet";
 import type { Registry } from "../metrics.js";
 import type { ControlContext } from "./context.js";
+import type { EventStreams } from "./event-streams.js";
 import { gatePage } from "./gate-page.js";
 import { refuseCrossSite, requireJson, requireLoopbackHost } from "./guards.js";
 import { mount } from "./mount.js";
@@ -17,9 +18,9 @@ import { captureRoutes } from "./routes/capture.js";
 import { comparisonRoutes } from "./routes/comparisons.js";
 import { deploymentRoutes } from "./routes/deployments.js";
 import { erasureRoutes } from "./routes/erasures.js";
-import { gateRoutes } from "./routes/gates.js";
+import { gateEvents, gateRoutes } from "./routes/gates.js";
 import { proposalRoutes } from "./routes/proposals.js";
-import { replayRoutes } from "./routes/replays.js";
+import { replayEvents, replayRoutes } from "./routes/replays.js";
 import { runRoutes } from "./routes/runs.js";
 import { selectionRoutes } from "./routes/selections.js";
 import { signatureRoutes } from "./routes/signatures.js";
@@ -48,7 +49,12 @@ export function apiRoutes(context: ControlContext): Route[] {
 }
 
 /** The control plane as an Express app: API, OpenAPI document, health, metrics, reviewer page. */
-export function createApp(context: ControlContext, metrics: Registry, webRoot: string): Express {
+export function createApp(
+  context: ControlContext,
+  metrics: Registry,
+  webRoot: string,
+  streams: EventStreams,
+): Express {
   const app = express();
   app.disable("x-powered-by");
   // What the API says is never stored, so there is nothing to compare a tag with.
@@ -69,6 +75,8 @@ export function createApp(context: ControlContext, metrics: Registry, webRoot: s
   api.use(noStore, refuseCrossSite, requireJson, express.json({ limit: bodyBytesMax }));
   api.get("/openapi.json", (_request, response) => void response.json(document));
   api.get("/gates/:gate/report.html", gatePage(context));
+  api.get("/gates/:id/events", streams.handler(gateEvents(context)));
+  api.get("/replays/:id/events", streams.handler(replayEvents(context)));
   api.use(mount(routes), notFound);
   app.use("/api/v1", api);
 

@@ -7,6 +7,7 @@ import { listen } from "../process/listen.js";
 import type { Service } from "../process/service.js";
 import { createApp } from "./app.js";
 import type { ControlContext } from "./context.js";
+import { createEventStreams } from "./event-streams.js";
 import { addStoreMetrics } from "./metrics.js";
 
 /** How long requests in hand may take once the service closes. */
@@ -22,7 +23,8 @@ export async function startControl(given: Omit<ControlContext, "webhooks">): Pro
   const context: ControlContext = { ...given, webhooks };
   const metrics = createMetrics();
   addStoreMetrics(metrics, store.gauges, log);
-  const server = createServer(createApp(context, metrics, webRoot));
+  const streams = createEventStreams(log);
+  const server = createServer(createApp(context, metrics, webRoot, streams));
   // Behind a proxy or a browser, connections are kept for longer than Node's five seconds.
   server.keepAliveTimeout = 65_000;
   const port = await listen(server, {
@@ -33,7 +35,10 @@ export async function startControl(given: Omit<ControlContext, "webhooks">): Pro
   });
   return {
     ready: { url: urlOf(config.host, port), port },
-    close: () => close(server).finally(() => webhooks.close()),
+    close: () => {
+      streams.close();
+      return close(server).finally(() => webhooks.close());
+    },
   };
 }
 

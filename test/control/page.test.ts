@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createApp } from "../../src/control/app.js";
+import { createEventStreams } from "../../src/control/event-streams.js";
 import { createMetrics } from "../../src/metrics.js";
 import { createUpstream, type Upstream } from "../../src/upstream/client.js";
 import { onServer } from "../support/postgres.js";
@@ -23,7 +24,12 @@ beforeAll(async () => {
   await writeFile(join(webRoot, ".secret"), "hidden");
   upstream = createUpstream(control);
   server = createServer(
-    createApp({ ...control, webhooks: {} as never, log: silent, upstream }, createMetrics(), webRoot),
+    createApp(
+      { ...control, webhooks: {} as never, log: silent, upstream },
+      createMetrics(),
+      webRoot,
+      createEventStreams(silent),
+    ),
   );
   origin = await listening(server);
 });

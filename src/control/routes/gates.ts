@@ -7,6 +7,7 @@ import { standingOf } from "../../gate/standing.js";
 import type { StoredGate } from "../../store/gate-types.js";
 import type { Candidate } from "../../store/types.js";
 import {
+  type Gate,
   gate,
   gateApprove,
   gateCreate,
@@ -19,6 +20,7 @@ import {
 } from "../api.js";
 import type { ControlContext } from "../context.js";
 import { decodeCursor, encodeCursor, pageOfAll } from "../cursor.js";
+import type { Told } from "../event-streams.js";
 import { gateItemView, gateView, promotionView } from "../gate-views.js";
 import { type Route, route } from "../route.js";
 
@@ -29,10 +31,7 @@ const position = z.tuple([z.number().int().min(1).max(2_147_483_647)]);
 /** Gates: decisions under stated limits, with their evidence. */
 export function gateRoutes(context: Pick<ControlContext, "store" | "upstream" | "webhooks">): Route[] {
   const { store, webhooks } = context;
-  async function view(found: StoredGate) {
-    const { gateApproval } = await store.registry.getDeployment(found.deployment);
-    return gateView(found, await standingOf(store, found), gateApproval);
-  }
+  const view = (found: StoredGate) => viewOf(context, found);
   return [
     route({
       method: "get",
@@ -142,6 +141,19 @@ export function gateRoutes(context: Pick<ControlContext, "store" | "upstream" | 
     }),
   ];
 }
+
+async function viewOf({ store }: Pick<ControlContext, "store">, found: StoredGate): Promise<Gate> {
+  const { gateApproval } = await store.registry.getDeployment(found.deployment);
+  return gateView(found, await standingOf(store, found), gateApproval);
+}
+
+/** A gate as an event stream tells of it. */
+export const gateEvents =
+  (context: Pick<ControlContext, "store">) =>
+  (id: string): Told<Gate> => ({
+    read: async () => viewOf(context, await context.store.gates.get(gateId(id))),
+    hasEnded: ({ state }) => state !== "running",
+  });
 
 type Asked = z.output<typeof gateCreate>;
 

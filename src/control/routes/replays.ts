@@ -1,10 +1,11 @@
 import { z } from "zod";
 import { UnderstudyError } from "../../errors.js";
-import type { ReplayTarget, Replay as StoredReplay } from "../../store/replay-types.js";
+import { endStates, type ReplayTarget, type Replay as StoredReplay } from "../../store/replay-types.js";
 import type { Deployment } from "../../store/types.js";
-import { type ReplayCreate, replay, replayCreate, replayPage, replaysQuery } from "../api.js";
+import { type Replay, type ReplayCreate, replay, replayCreate, replayPage, replaysQuery } from "../api.js";
 import type { ControlContext } from "../context.js";
 import { decodeCursor, encodeCursor } from "../cursor.js";
+import type { Told } from "../event-streams.js";
 import { checkedEndpoint } from "../registration.js";
 import { replayView } from "../replay-view.js";
 import { type Route, route } from "../route.js";
@@ -16,12 +17,7 @@ const wholeTime = { fromMs: null, toMs: null };
 /** Replays of captured traffic: started, watched, held and ended. */
 export function replayRoutes(context: ControlContext): Route[] {
   const { store } = context;
-  const view = async (found: StoredReplay) =>
-    replayView(
-      found,
-      await store.rollups.summary(found.runId, wholeTime),
-      await store.replays.fidelity(found.runId),
-    );
+  const view = (found: StoredReplay) => viewOf(context, found);
   const action = (verb: "pause" | "resume" | "cancel", summary: string) =>
     route({
       method: "post",
@@ -92,6 +88,22 @@ export function replayRoutes(context: ControlContext): Route[] {
     action("cancel", "End a replay; what was judged stays"),
   ];
 }
+
+async function viewOf({ store }: Pick<ControlContext, "store">, found: StoredReplay): Promise<Replay> {
+  return replayView(
+    found,
+    await store.rollups.summary(found.runId, wholeTime),
+    await store.replays.fidelity(found.runId),
+  );
+}
+
+/** A replay as an event stream tells of it. */
+export const replayEvents =
+  (context: Pick<ControlContext, "store">) =>
+  (id: string): Told<Replay> => ({
+    read: async () => viewOf(context, await context.store.replays.get(replayId(id))),
+    hasEnded: ({ state }) => endStates.has(state),
+  });
 
 /**
  * What to replay to, once it has answered: a target that is down from the start would only give failures.
