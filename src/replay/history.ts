@@ -17,7 +17,7 @@ import type { TimeLines } from "./time-line.js";
 
 /** What replays of history need beside what live ones do. */
 export interface HistoryDeps {
-  replays: Pick<Replays, "state" | "fail">;
+  replays: Pick<Replays, "state" | "fail" | "beginLine">;
   sender: Sender;
   lines: TimeLines;
 }
@@ -67,9 +67,9 @@ export async function replayHistory(deps: HistoryDeps, task: HistoryTask): Promi
   };
   try {
     const result =
-      terms.speed === null || terms.lineAtMs === null
+      terms.speed === null
         ? await inParallel(task, halt, onFailure)
-        : await paced(deps, task, { speed: terms.speed, lineAtMs: terms.lineAtMs }, halt, onFailure);
+        : await paced(deps, task, terms.speed, halt, onFailure);
     stop.throwIfAborted();
     return result;
   } finally {
@@ -124,14 +124,18 @@ async function inParallel(
  * candidate: before it, it would make the candidate's request late.
  */
 async function paced(
-  { sender, lines }: HistoryDeps,
+  { sender, lines, replays }: HistoryDeps,
   task: HistoryTask,
-  { speed, lineAtMs }: { speed: number; lineAtMs: number },
+  speed: number,
   halt: AbortSignal,
   onOutcome: (row: OutcomeRow) => OutcomeRow,
 ): Promise<HistoryResult> {
   const { work, terms, captures, endpoint, limits, sides, redact, policy } = task;
   const { control, collected } = sides;
+  // Before the line begins: the thread takes its time to start.
+  await sender.ready(endpoint);
+  const lineAtMs = await replays.beginLine(work.runId);
+  if (lineAtMs === null) return { outcomes: [], rest: [...captures.keys()] };
   const beginMs = await lines.beginMs(work.runId, lineAtMs);
   const outcomes: OutcomeRow[] = [];
   const rest: number[] = [];

@@ -2,8 +2,6 @@ import { sharesOf } from "../replay/shares.js";
 import type { PrismaClient } from "./client.js";
 import type { Transaction } from "./runs.js";
 
-/** What workers need to load the first segments. */
-const leadMs = 2_000;
 /** A slice is queued so long before its time. */
 const aheadMs = 6_000;
 /** A time line that nobody conducted for so long stands still: no worker ran. */
@@ -25,12 +23,15 @@ interface Conducted {
   idleMs: number;
 }
 
+/** From when the first worker is ready to the first request: what the others need to be ready too. */
+const leadMs = 1_000;
+
 /**
  * One step of all replays that go on: begins what was planned, queues the works whose time is near, or for which
  * there is room, and ends what is done. Several workers may do this; each replay is in one's hands at a time.
  *
  * The time line of a paced replay stands still while it is paused or while no worker runs at all: then it goes on
- * where the first work that is not done begins. A slice that is late while others run is not waited for.
+ * where the first work that is not done begins, once a worker is ready to send ({@link beginLine}). A slice that is late while others run is not waited for.
  */
 export function conductReplays(prisma: PrismaClient): Promise<bigint[]> {
   return prisma.$transaction(async (tx) => {
@@ -68,15 +69,30 @@ async function step(tx: Transaction, replay: Conducted): Promise<bigint[]> {
   }
   const interrupted = state === "running" && replay.idleMs > interruptedMs;
   const begins = state === "planned" || (interrupted && speed !== null);
-  const lineAtMs =
-    speed === null ? null : begins ? nowMs + leadMs - (firstDueMs ?? 0) / speed : replay.lineAtMs;
+  const lineAtMs = begins ? null : replay.lineAtMs;
   await tx.$executeRaw`
     UPDATE replays SET state = 'running', line_at_ms = ${lineAtMs}::float8, conducted_at = clock_timestamp(),
       started_at = coalesce(started_at, now()), interruptions = interruptions + ${interrupted ? 1 : 0}
     WHERE run_id = ${runId}`;
-  return speed === null || lineAtMs === null
-    ? queueAsRoom(tx, replay)
-    : queueAhead(tx, runId, (nowMs + aheadMs - lineAtMs) * speed);
+  if (speed === null) return queueAsRoom(tx, replay);
+  const placeMs = lineAtMs === null ? (firstDueMs ?? 0) : (nowMs - lineAtMs) * speed;
+  return queueAhead(tx, runId, placeMs + aheadMs * speed);
+}
+
+/**
+ * Begins the time line of a paced replay where its first open work is due; the first worker that is ready to send
+ * does, since what it has to load before, a model above all, may take any time.
+ *
+ * @returns when the line began, by Postgres' clock, Unix milliseconds; null: the replay does not go on
+ */
+export async function beginLine(prisma: PrismaClient, runId: number): Promise<number | null> {
+  const [line] = await prisma.$queryRaw<{ lineAtMs: number }[]>`
+    UPDATE replays SET line_at_ms = coalesce(line_at_ms,
+      (extract(epoch FROM clock_timestamp()) * 1000)::float8 + ${leadMs}::float8 - coalesce((
+        SELECT min(due_ms) FROM work WHERE run_id = ${runId} AND state IN ('pending', 'leased')), 0) / speed)
+    WHERE run_id = ${runId} AND state = 'running' AND speed IS NOT NULL
+    RETURNING line_at_ms AS "lineAtMs"`;
+  return line?.lineAtMs ?? null;
 }
 
 /** @param untilMs place on the recorded time line */

@@ -4,7 +4,7 @@ import type { CaptureFilter } from "../selections/filter.js";
 import type { PrismaClient } from "./client.js";
 import { noDeployment } from "./deployments.js";
 import { Prisma } from "./generated/client.js";
-import { conductReplays } from "./replay-conduct.js";
+import { beginLine, conductReplays } from "./replay-conduct.js";
 import { type ReplayFidelity, readFidelity } from "./replay-fidelity.js";
 import { pinTarget } from "./replay-target.js";
 import type { NewReplay, Replay, ReplayState } from "./replay-types.js";
@@ -31,6 +31,8 @@ export interface Replays {
   state(runId: number): Promise<ReplayState | null>;
   /** Ends a replay that goes on, for a reason. Any other stays as it is. */
   fail(runId: number, why: string): Promise<void>;
+  /** When the time line of a paced replay began, by Postgres' clock: now, where it has not yet. null: it does not go on. */
+  beginLine(runId: number): Promise<number | null>;
   /** Takes the replays that go on one step further. Returns the works to be queued now. */
   conduct(): Promise<bigint[]>;
 }
@@ -94,6 +96,7 @@ export function createReplays(prisma: PrismaClient): Replays {
         WHERE run_id = ${runId} AND state IN ('planned', 'running', 'paused')`;
       await dropWorks(runId);
     },
+    beginLine: (runId) => beginLine(prisma, runId),
     conduct: () => conductReplays(prisma),
   };
 }

@@ -361,8 +361,6 @@ export interface ReplayTerms {
   onFailure: "skip" | "stop";
   /** Where the recorded time line begins, by Postgres' clock. */
   originMs: number;
-  /** When that was, or would have been, replayed, by Postgres' clock; null: unpaced. */
-  lineAtMs: number | null;
   /** What the clock of the captures' gateway was ahead of Postgres' clock. */
   skewMs: number;
 }

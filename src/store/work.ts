@@ -56,7 +56,7 @@ export function createWorkStore(prisma: PrismaClient): WorkStore {
                CASE WHEN h.run_id IS NOT NULL THEN jsonb_build_object(
                  'state', h.state, 'target', h.target->>'kind', 'speed', h.speed, 'concurrency', h.concurrency,
                  'ratePerSecond', h.rate_per_second, 'onFailure', h.on_failure, 'originMs', h.origin_ms,
-                 'lineAtMs', h.line_at_ms, 'skewMs', t.skew_ms) END AS replay
+                 'skewMs', t.skew_ms) END AS replay
         FROM taken t
         JOIN segments s ON s.id = t.segment_id
         JOIN runs r ON r.id = t.run_id

@@ -351,4 +351,54 @@ describe.skipIf(!hasBrowser())("the reviewer page over the demo", () => {
     expect(await page.getByRole("row", { name: /^int8/ }).isVisible()).toBe(true);
     expect(faults.splice(0).filter((fault) => !fault.includes("ERR_CONNECTION_REFUSED"))).toEqual([]);
   });
+
+  test("selections: one is named, sealed, and refused a second time", async () => {
+    await page.goto("/selections");
+    await page.getByText("No selection yet.").waitFor();
+    const form = page.getByRole("form", { name: "New selection of digits" });
+    const create = async () => {
+      await form.getByLabel("Name").fill("first-hour");
+      await form.getByLabel("Sample of").fill("200");
+      await form.getByRole("button", { name: "Create" }).click();
+    };
+    await create();
+    const row = page.getByRole("row", { name: /^first-hour/ });
+    await row.waitFor();
+    expect(await row.locator("td").first().innerText()).toBe("200");
+    await row.getByRole("button", { name: "Seal first-hour" }).click();
+    await row.getByText("sealed").waitFor();
+    await shoot("selections");
+    await create();
+    await form.getByRole("alert").getByText("first-hour").waitFor();
+    // The browser says so too when the control plane refuses something.
+    expect(faults.splice(0)).toEqual([expect.stringContaining("409")]);
+  });
+
+  test("replays: one is started, paused, resumed and followed to its end, with how faithful it was", async () => {
+    await page.goto("/replays");
+    await page.getByText("No replay yet.").waitFor();
+    const form = page.getByRole("form", { name: "New replay" });
+    await choice(page, "To").selectOption("regressed");
+    await choice(page, "Pace").selectOption("2 times as fast");
+    await choice(page, "Selection").selectOption("first-hour");
+    await form.getByRole("button", { name: "Start" }).click();
+    await page.waitForURL(/\/replays\/\d+$/);
+    const state = (word: string) => page.getByRole("heading", { level: 1 }).getByText(word).waitFor();
+    await state("running");
+    await page.getByRole("button", { name: "pause" }).click();
+    await state("paused");
+    await page.getByRole("button", { name: "resume" }).click();
+    await page.getByRole("heading", { level: 1 }).getByText("done").waitFor({ timeout: 120_000 });
+    expect(await page.getByRole("button", { name: "cancel" }).count()).toBe(0);
+    await page.getByText("balanced", { exact: true }).waitFor();
+    const figure = (name: string) => page.locator(".figure").filter({ hasText: name }).locator("dd").first();
+    expect(await figure("ended").innerText()).toMatch(/^100/);
+    expect(await figure("lag, p99").innerText()).toMatch(/ms$/);
+    await shoot("replay");
+    await page.goto("/replays");
+    await page
+      .getByRole("row", { name: /first-hour/ })
+      .getByText("done")
+      .waitFor();
+  });
 });

@@ -120,6 +120,26 @@ it("keeps the recorded order and says how late each request was; what is overdue
   }
 });
 
+it("begins its time line when a worker is ready to send, not before; again after a pause", async () => {
+  const { open } = await record([range(3).map((i) => at(i * 100, i))]);
+  const { replays } = world.store;
+  const { runId } = await open({ speed: 1 });
+  expect(await replays.beginLine(runId)).toBeNull();
+  await replays.conduct();
+  expect(await replays.get(runId)).toMatchObject({ state: "running", lineAtMs: null });
+  const lineAtMs = await replays.beginLine(runId);
+  expect(lineAtMs).toBeTypeOf("number");
+  await replays.conduct();
+  expect(await replays.beginLine(runId)).toBe(lineAtMs);
+  await replays.pause(runId);
+  expect(await replays.beginLine(runId)).toBeNull();
+  await replays.resume(runId);
+  await replays.conduct();
+  expect(await replays.get(runId)).toMatchObject({ state: "running", lineAtMs: null });
+  expect(await replays.beginLine(runId)).toBeGreaterThan(lineAtMs!);
+  await replays.cancel(runId);
+});
+
 it("judges each request once although its worker is killed half way", async () => {
   const segments = range(4).map((s) => range(50).map((i) => at(s * 1_000 + i * 10, s * 50 + i)));
   let halfway = () => {};

@@ -24,9 +24,13 @@ export const patch = <T>(apiPath: string, body: unknown): Promise<T> =>
     body: JSON.stringify(body),
   });
 
-/** Asks for something to be done; returns what came of it. */
-export const post = <T>(apiPath: string): Promise<T> =>
-  call(apiPath, { method: "POST", headers: { "content-type": "application/json" }, body: "{}" });
+/** Makes something, or tells something that is there what to do. */
+export const post = <T>(apiPath: string, body: unknown = {}): Promise<T> =>
+  call(apiPath, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
 
 async function call<T>(apiPath: string, request: RequestInit): Promise<T> {
   let response: Response;

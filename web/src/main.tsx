@@ -13,6 +13,9 @@ import { GatesPage } from "./pages/gates";
 import { LedgerPage } from "./pages/ledger";
 import { NotFoundPage } from "./pages/not-found";
 import { OverviewPage } from "./pages/overview";
+import { ReplayDetailPage } from "./pages/replay";
+import { ReplaysPage } from "./pages/replays";
+import { SelectionsPage } from "./pages/selections";
 import { Frame } from "./parts/frame";
 import "./style.css";
 
@@ -40,6 +43,9 @@ createRoot(document.getElementById("root")!).render(
             <Route path="/gates" element={<GatesPage />} />
             <Route path="/gates/:gate" element={<GatePage />} />
             <Route path="/erasures" element={<ErasuresPage />} />
+            <Route path="/replays" element={<ReplaysPage />} />
+            <Route path="/replays/:replay" element={<ReplayDetailPage />} />
+            <Route path="/selections" element={<SelectionsPage />} />
             <Route path="/alerts" element={<AlertsPage />} />
             <Route path="*" element={<NotFoundPage />} />
           </Routes>

@@ -33,11 +33,13 @@ export type ToThread =
       lengths: Int32Array;
       bytes: Uint8Array;
     }
+  | { kind: "ready"; endpoint: Endpoint }
   | { kind: "halt"; task: number }
   | { kind: "end"; task: number };
 
 /** From the thread, several at a time. */
 export type FromThread =
+  | { kind: "ready" }
   | { kind: "next"; task: number }
   | { kind: "sent"; task: number; place: number; observation: Observation; lateMs: number }
   | { kind: "unsent"; task: number; place: number; why: "late" | "halted" }

@@ -94,6 +94,9 @@ function report(task: number, place: number, sent: Sent): void {
 
 port.on("message", (message: ToThread) => {
   switch (message.kind) {
+    case "ready":
+      upstream.keepReady(message.endpoint, spareConnections);
+      return port.postMessage([{ kind: "ready" }]);
     case "begin":
       return begin(message);
     case "chunk":

@@ -35,6 +35,8 @@ export interface PacedTask {
 
 /** Sends requests at their times, from a thread of its own. */
 export interface Sender {
+  /** Resolves when the thread runs. Connections to the endpoint are opened meanwhile. */
+  ready(endpoint: Endpoint): Promise<void>;
   /**
    * @param onAnswer told once for each request that was answered or will not be sent, by its place in the task
    * @returns resolves when all were told. @throws what is wrong on our side
@@ -47,8 +49,14 @@ export interface Sender {
   close(): Promise<void>;
 }
 
+/** Those who wait for the thread to run. */
+interface Waiter {
+  resolve(): void;
+  reject(error: Error): void;
+}
+
 interface Open {
-  message(message: FromThread): void;
+  message(message: Exclude<FromThread, { kind: "ready" }>): void;
   fail(error: Error): void;
 }
 
@@ -56,6 +64,7 @@ interface Open {
 export function createSender({ config }: { config: Pick<Config, "environment"> }): Sender {
   let thread: Worker | null = null;
   let tasks = 0;
+  const awaited = new Set<Waiter>();
   const open = new Map<number, Open>();
 
   function started(): Worker {
@@ -65,9 +74,17 @@ export function createSender({ config }: { config: Pick<Config, "environment"> }
     const failed = (error: Error) => {
       if (thread === worker) thread = null;
       for (const each of [...open.values()]) each.fail(error);
+      for (const each of awaited) each.reject(error);
+      awaited.clear();
     };
     worker.on("message", (messages: FromThread[]) => {
-      for (const message of messages) open.get(message.task)?.message(message);
+      for (const message of messages) {
+        if (message.kind !== "ready") open.get(message.task)?.message(message);
+        else {
+          for (const each of awaited) each.resolve();
+          awaited.clear();
+        }
+      }
     });
     worker.on("error", failed);
     worker.on("exit", (code) => failed(new Error(`the sending thread ended with ${code}`)));
@@ -78,6 +95,11 @@ export function createSender({ config }: { config: Pick<Config, "environment"> }
   }
 
   return {
+    ready: (endpoint) =>
+      new Promise((resolve, reject) => {
+        awaited.add({ resolve, reject });
+        started().postMessage({ kind: "ready", endpoint } satisfies ToThread);
+      }),
     send: (task, halt, onAnswer) =>
       new Promise((resolve, reject) => {
         const { requests, endpoint, group, inFlightMax, timeoutMs, responseBytesMax } = task;

@@ -25,6 +25,8 @@ export function Frame({ children }: { children: ReactNode }) {
           <NavLink to="/" end>
             Overview
           </NavLink>
+          <NavLink to="/replays">Replays</NavLink>
+          <NavLink to="/selections">Selections</NavLink>
           <NavLink to="/gates">Gates</NavLink>
           <NavLink to="/alerts">
             Alerts {firing > 0 && <span className="badge bad">{firing} firing</span>}

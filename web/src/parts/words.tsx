@@ -27,6 +27,8 @@ const tones: Record<string, string> = {
   match: "good",
   pass: "good",
   balanced: "good",
+  done: "good",
+  sealed: "good",
   resolved: "good",
   delivered: "good",
   fixed: "good",
@@ -34,11 +36,14 @@ const tones: Record<string, string> = {
   fail: "bad",
   firing: "bad",
   dead: "bad",
+  failed: "bad",
   unbalanced: "bad",
   regressed: "bad",
   incomparable: "warn",
   inconclusive: "warn",
   pending: "warn",
+  paused: "warn",
+  cancelled: "warn",
   new: "warn",
 };
 
