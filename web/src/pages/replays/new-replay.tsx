@@ -62,7 +62,7 @@ export function NewReplay({ deployments }: { deployments: readonly string[] }) {
         </select>
       </Field>
       <Field label="To">
-        <select name="target">
+        <select name="target" key={`${deployment} ${candidates !== undefined}`}>
           {candidates?.items
             .filter(({ state }) => state !== "target")
             .map(({ name }) => (
