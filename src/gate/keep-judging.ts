@@ -6,10 +6,12 @@ import { stepSelectionGate } from "./selection-gate.js";
 const everyMs = 500;
 /** A step that takes longer may be taken by another as well; one whose process died is, after this. */
 const turnMs = 15_000;
+/** A gate over a live run waits for nothing, and no query may take longer than 30 s. */
+const abandonedMs = 600_000;
 
 /**
  * Takes the gates over selections on, step by step, until it is stopped. Every worker does; each gate is in one's hands
- * at a time.
+ * at a time. Gates over live runs are judged by whoever was asked; here they only end when that one died.
  */
 export function keepJudging(deps: {
   store: Pick<Store, "registry" | "gates" | "selections" | "replays">;
@@ -22,6 +24,7 @@ export function keepJudging(deps: {
 
   async function stepAll(): Promise<void> {
     try {
+      await store.gates.endAbandoned(abandonedMs);
       for (let id = await next(); id !== null && !stopped; id = await next()) {
         await stepSelectionGate({ store }, id);
         await store.gates.endTurn(id, everyMs);

@@ -15,6 +15,8 @@ export interface GateTurns {
   takeTurn(ms: number): Promise<number | null>;
   /** @param againMs when the next step is due */
   endTurn(id: number, againMs: number): Promise<void>;
+  /** Ends gates over live runs that began so long ago: whoever was to judge them has died. */
+  endAbandoned(afterMs: number): Promise<void>;
   /** How far a running gate has come; never back. */
   progress(id: number, change: { read: number; looked: number }): Promise<void>;
 }
@@ -74,6 +76,14 @@ export function createGateTurns(prisma: PrismaClient): GateTurns {
     async endTurn(id, againMs) {
       await prisma.$executeRaw`
         UPDATE gates SET turn_until = now() + ${againMs}::float8 * interval '1 millisecond' WHERE id = ${id}`;
+    },
+
+    async endAbandoned(afterMs) {
+      await prisma.$executeRaw`
+        UPDATE gates
+        SET state = 'failed', ended_at = now(), error = 'Who judged it ended before the verdict. Start another gate.'
+        WHERE state = 'running' AND selection_id IS NULL
+          AND created_at < now() - ${afterMs}::float8 * interval '1 millisecond'`;
     },
 
     async progress(id, { read, looked }) {
