@@ -118,7 +118,9 @@ describe("every kind of difference and of failure, through gateway, queue and Po
     const failures = cases.flatMap(({ disposition, reason }) =>
       disposition === "candidate_error" ? [reason!] : [],
     );
-    expect(ledger).toEqual({
+    // When it was last checked is the schedule's to say.
+    const { check: _, ...account } = ledger;
+    expect(account).toEqual({
       received: cases.length,
       inFlight: 0,
       sampledOut: 0,
