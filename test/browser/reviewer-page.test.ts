@@ -322,36 +322,6 @@ describe.skipIf(!hasBrowser())("the reviewer page over the demo", () => {
     await page.getByText("balanced", { exact: true }).waitFor();
   });
 
-  test.each([
-    ["/comparisons/nonsense", "There is no such comparison", "from a list of comparisons"],
-    ["/deployments/digits/candidates/nobody", "nobody", ""],
-    ["/deployments/nowhere/ledger", "nowhere", ""],
-  ])("%s: says what is wrong", async (path, detail, hint) => {
-    await page.goto(path);
-    const alert = page.getByRole("alert").first();
-    await alert.waitFor();
-    expect(await alert.innerText()).toContain(detail);
-    expect(await alert.innerText()).toContain(hint);
-    // The browser reports what it asked in vain.
-    expect(faults.splice(0).filter((fault) => !fault.includes("404 (Not Found)"))).toEqual([]);
-  });
-
-  test("a path that is no page says so; the first Tab leads past the frame", async () => {
-    await page.goto("/nonsense");
-    await page.getByRole("heading", { name: "There is no such page" }).waitFor();
-    await page.keyboard.press("Tab");
-    expect(await page.evaluate("document.activeElement.textContent")).toBe("Skip to the content");
-  });
-
-  test("when the control plane goes, what was shown stays, and the page says so", async () => {
-    await page.goto("/");
-    await page.getByRole("row", { name: /^int8/ }).waitFor();
-    await product.stop();
-    await page.getByText("The control plane does not answer.").first().waitFor();
-    expect(await page.getByRole("row", { name: /^int8/ }).isVisible()).toBe(true);
-    expect(faults.splice(0).filter((fault) => !fault.includes("ERR_CONNECTION_REFUSED"))).toEqual([]);
-  });
-
   test("selections: one is named, sealed, and refused a second time", async () => {
     await page.goto("/selections");
     await page.getByText("No selection yet.").waitFor();
@@ -400,5 +370,35 @@ describe.skipIf(!hasBrowser())("the reviewer page over the demo", () => {
       .getByRole("row", { name: /first-hour/ })
       .getByText("done")
       .waitFor();
+  });
+
+  test.each([
+    ["/comparisons/nonsense", "There is no such comparison", "from a list of comparisons"],
+    ["/deployments/digits/candidates/nobody", "nobody", ""],
+    ["/deployments/nowhere/ledger", "nowhere", ""],
+  ])("%s: says what is wrong", async (path, detail, hint) => {
+    await page.goto(path);
+    const alert = page.getByRole("alert").first();
+    await alert.waitFor();
+    expect(await alert.innerText()).toContain(detail);
+    expect(await alert.innerText()).toContain(hint);
+    // The browser reports what it asked in vain.
+    expect(faults.splice(0).filter((fault) => !fault.includes("404 (Not Found)"))).toEqual([]);
+  });
+
+  test("a path that is no page says so; the first Tab leads past the frame", async () => {
+    await page.goto("/nonsense");
+    await page.getByRole("heading", { name: "There is no such page" }).waitFor();
+    await page.keyboard.press("Tab");
+    expect(await page.evaluate("document.activeElement.textContent")).toBe("Skip to the content");
+  });
+
+  test("when the control plane goes, what was shown stays, and the page says so", async () => {
+    await page.goto("/");
+    await page.getByRole("row", { name: /^int8/ }).waitFor();
+    await product.stop();
+    await page.getByText("The control plane does not answer.").first().waitFor();
+    expect(await page.getByRole("row", { name: /^int8/ }).isVisible()).toBe(true);
+    expect(faults.splice(0).filter((fault) => !fault.includes("ERR_CONNECTION_REFUSED"))).toEqual([]);
   });
 });
