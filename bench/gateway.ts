@@ -70,8 +70,12 @@ const paced: Scenario = async (stage, backing, context) => {
 };
 
 const large: Scenario = async (stage, backing, context) => {
-  // Nothing is shipped: every body stays in the spool.
-  const env = { UNDERSTUDY_SPOOL_BYTES_MAX: String(32 * 1024 ** 3) };
+  const env = {
+    // Nothing is shipped: every body stays in the spool.
+    UNDERSTUDY_SPOOL_BYTES_MAX: String(32 * 1024 ** 3),
+    // A disk takes less than a closed loop sends of these, and nothing may be dropped.
+    UNDERSTUDY_BUFFER_BYTES: String(512 * 1024 ** 2),
+  };
   const spool = await backing.gateway({ name: "large", capture: "spool", env });
   const wrk = await prepareWrk(join(backing.folder, "wrk-large"), largeShot(), context);
   const perSecond = await throughputs(

@@ -1,5 +1,4 @@
 /** The capture thread: a worker thread of the gateway's process. See `side.ts` for what it does. */
-import { platform, setPriority } from "node:os";
 import { join } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
 import { createBlobStore } from "../blobs/blobs.js";
@@ -16,17 +15,9 @@ const statsEveryMs = 1_000;
 /** Shipping goes one by one; the rest is for the watch. */
 const poolMax = 3;
 
-/**
- * On Linux a thread has a priority of its own, and this one may wait where the serving thread has work: what it has to
- * take in lies in a buffer, and what it has to ship, on disk. Not the lowest, at which it would get nothing done under
- * full load, and the buffer would overflow.
- */
-const niceness = 5;
-
 const { config, memory, epoch, gateway, ended } = workerData as ThreadData;
 const tell = (message: FromThread) => parentPort!.postMessage(message);
 const log = createLogger(config, "gateway-capture");
-if (platform() === "linux") setPriority(niceness);
 
 const { databaseUrl, redisUrl } = config;
 const store = databaseUrl === undefined ? null : createStore(databaseUrl, { poolMax });

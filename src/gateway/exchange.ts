@@ -11,6 +11,7 @@ import type { RouteStats } from "./stats.js";
 import type { Turn } from "./turn.js";
 import { type UpstreamHandler, type UpstreamRequest, UpstreamTimeout } from "./upstream-connection.js";
 import { UpstreamBusy, type UpstreamCall } from "./upstream-pool.js";
+import { whenOver } from "./when-over.js";
 
 /** An answer up to this size goes out as text together with its head, which Node writes in one piece. */
 const textBytesMax = 16 * 1024;
@@ -233,9 +234,14 @@ export class Exchange implements UpstreamHandler {
     if (this.#primary === "failed") {
       this.#sighting?.drop("primary_failed");
     } else if (delivered && this.#primary === "answered") {
-      // What is there of a request that is still being sent could pass for a whole one.
-      if (this.#request.complete) this.#sighting?.handOver(this.#primaryMs);
-      else this.#sighting?.drop("early_answer");
+      const sighting = this.#sighting;
+      if (sighting === null) return;
+      const request = this.#request;
+      // Answered before its end, what is there of it could pass for a whole one.
+      whenOver(request, () => {
+        if (request.complete) sighting.handOver(this.#primaryMs);
+        else sighting.drop("early_answer");
+      });
     } else {
       this.#sighting?.drop("client_abort");
       this.#call?.abort();

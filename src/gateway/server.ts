@@ -8,6 +8,7 @@ import type { RouteTable } from "./routes.js";
 import { type CaptureBudget, sight } from "./sighting.js";
 import type { RouteStats } from "./stats.js";
 import { Turn } from "./turn.js";
+import { whenOver } from "./when-over.js";
 
 /** What the server asks at every request, since it changes while it runs. */
 export interface ServerState {
@@ -51,7 +52,8 @@ export function createGatewayServer(deps: {
       return;
     }
     state.inFlight += 1;
-    response.once("close", ended);
+    // A client may go on sending what was answered already.
+    response.once("close", () => whenOver(request, ended));
     // No new requests on this connection; a client that keeps it would hold up the end.
     if (state.closing) response.shouldKeepAlive = false;
     if (target === null) {

@@ -8,7 +8,7 @@ let world: GatewayWorld;
 const held: ServerResponse[] = [];
 beforeAll(async () => {
   world = await openGatewayWorld({
-    deployments: { piped: {}, early: {}, cut: {} },
+    deployments: { piped: {}, early: {}, patient: {}, cut: {} },
     primary(request, response) {
       request.resume();
       held.push(response);
@@ -50,9 +50,10 @@ test("requests that were sent ahead have their turn; those of a client that left
   expect(await world.settled("piped", 4)).toMatchObject({ dropped: { client_abort: 1 }, balanced: true });
 });
 
-test("half a request, answered before the rest was sent, is no capture", async () => {
+/** A client that has sent half of its request and got the whole answer. */
+async function answeredEarly(model: string) {
   const before = held.length;
-  const head = "POST /v2/models/early/infer HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
+  const head = `POST /v2/models/${model}/infer HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n`;
   const client = await openRaw(world.gateway.port, `${head}2\r\n{}\r\n`);
   await eventually(
     async () => held.length - before,
@@ -65,7 +66,20 @@ test("half a request, answered before the rest was sent, is no capture", async (
     (text) => text.includes("too early"),
     { everyMs: 5 },
   );
+  return client;
+}
+
+test("half a request, answered before the rest was sent, is no capture if the rest never comes", async () => {
+  const client = await answeredEarly("early");
+  client.socket.destroy();
   expect(await world.settled("early", 1)).toMatchObject({ captured: 0, dropped: { early_answer: 1 } });
+});
+
+test("a request that was answered before its end is seen whole once the end has come", async () => {
+  const client = await answeredEarly("patient");
+  client.socket.write("1\r\n \r\n0\r\n\r\n");
+  // `{} ` is no inference, which only the capture side can say, and only of what was handed over.
+  expect(await world.settled("patient", 1)).toMatchObject({ dropped: {}, notEligible: { parse: 1 } });
   client.socket.destroy();
 });
 

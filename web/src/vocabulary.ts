@@ -65,7 +65,7 @@ export const dropMeanings: Record<DropReason, string> = {
   buffer_full: "the capture buffer was full",
   too_large: "larger than what is captured",
   client_abort: "the client left before the answer ended",
-  early_answer: "the primary answered before the request had been sent whole",
+  early_answer: "the primary answered, and the rest of the request never came",
   primary_failed: "the primary's answer broke off",
   spool_full: "the spool had reached its quota",
   spool_error: "the spool could not be written",
