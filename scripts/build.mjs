@@ -1,7 +1,7 @@
 // Builds everything a checkout needs: Prisma client, comparison kernel, TypeScript, the reviewer page.
 // Runs as `prepare`, so `npm ci` alone gives a working tree.
 import { execFileSync } from "node:child_process";
-import { chmodSync, rmSync } from "node:fs";
+import { chmodSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 
@@ -22,6 +22,30 @@ function node(script, args, env = {}) {
   });
 }
 
+/** When anything in a file or folder changed last; a folder's own time tells of what was taken out of it. */
+function changedMs(path) {
+  const stat = statSync(path);
+  if (!stat.isDirectory()) return stat.mtimeMs;
+  return Math.max(stat.mtimeMs, ...readdirSync(path).map((name) => changedMs(join(path, name))));
+}
+
+const sources = ["assembly", "bench", "prisma", "scripts", "src", "web", "workers"];
+const settings = [
+  "package-lock.json",
+  "package.json",
+  "prisma.config.ts",
+  "tsconfig.build.json",
+  "tsconfig.json",
+];
+const built = "dist/.built";
+
+/** `npx understudy` in a checkout prepares it again, and what runs from it must not lose its files meanwhile. */
+function isBuilt() {
+  const builtMs = statSync(built, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  return [...sources, ...settings].every((path) => changedMs(path) <= builtMs);
+}
+
+if (isBuilt()) process.exit(0);
 rmSync("dist", { recursive: true, force: true });
 // Any existing executable keeps the Prisma CLI from downloading a schema engine that `generate` does not use.
 node(bin("prisma", "prisma"), ["generate"], {
@@ -33,3 +57,4 @@ node("scripts/build-kernel.mjs", []);
 node(bin("typescript", "tsc"), ["-p", "tsconfig.build.json"]);
 chmodSync("dist/src/cli/main.js", 0o755);
 node(bin("vite", "vite"), ["build", "web", "--logLevel", "warn"]);
+writeFileSync(built, "");
