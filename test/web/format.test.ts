@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { atLeast, short } from "../../web/src/format.js";
+import { atLeast, bytes, short } from "../../web/src/format.js";
 
 test.each([
   [0, "0"],
@@ -30,3 +30,12 @@ test.each([
   [0, "0"],
   [1000, "1000"],
 ])("%d is written %s", (value, shown) => expect(short(value)).toBe(shown));
+
+test.each([
+  [999, "999\u00a0B"],
+  [1_000, "1.0\u00a0kB"],
+  [999_949, "999.9\u00a0kB"],
+  [999_950, "1.0\u00a0MB"],
+  [1_667_100_000, "1.7\u00a0GB"],
+  [5e15, "5000.0\u00a0TB"],
+])("%d bytes are written %s", (value, shown) => expect(bytes(value)).toBe(shown));

@@ -65,9 +65,13 @@ export function shape(dims: readonly number[]): string {
 
 export function bytes(value: number): string {
   if (value < 1_000) return `${value}${gap}B`;
-  if (value < 1_000_000) return `${(value / 1_000).toFixed(1)}${gap}kB`;
-  return `${(value / 1_000_000).toFixed(1)}${gap}MB`;
+  let unit = 0;
+  let inUnit = value / 1_000;
+  for (; inUnit >= 999.95 && unit < byteUnits.length - 1; unit++) inUnit /= 1_000;
+  return `${inUnit.toFixed(1)}${gap}${byteUnits[unit]}`;
 }
+
+const byteUnits = ["kB", "MB", "GB", "TB"] as const;
 
 /** Local date and time, `2026-03-01 14:05:09`. */
 export function moment(at: number): string {
