@@ -61,7 +61,7 @@ const schema = z.object({
   UNDERSTUDY_DEFAULT_PRIMARY: urlOf("http:", "https:").optional(),
   UNDERSTUDY_WEBHOOK_ALLOW: z.string().default(""),
   UNDERSTUDY_LOG_LEVEL: z.enum(["fatal", "error", "warn", "info", "debug", "trace"]).default("info"),
-  UNDERSTUDY_WORKER_CONCURRENCY: count(1, 256).default(4),
+  UNDERSTUDY_WORKER_CONCURRENCY: count(1, 256).default(8),
   UNDERSTUDY_REPLAY_TIMEOUT_MS: count(10, 600_000).default(10_000),
   UNDERSTUDY_CONTROL_SHARE: z.coerce
     .number({ error: "must be a number" })

@@ -6,14 +6,23 @@ import type { FlowSettings } from "./flow.js";
 export interface Lane {
   readonly breaker: Breaker;
   /**
+   * Lines up for the requests of one work. Those of a work that lined up earlier go first: then works end one after the
+   * other, and the lane is in use while one is committed and the next is read.
+   *
+   * @param signal ends the waiting of all of them
+   */
+  line(flow: Pick<FlowSettings, "concurrency" | "ratePerSecond">, signal: AbortSignal): Line;
+}
+
+/** The way into a lane for the requests of one work. */
+export interface Line {
+  /**
    * Calls `act` once fewer than `concurrency` are under way and the rate allows another.
    * @throws the signal's reason, while it waits
    */
-  pass<Result>(
-    flow: Pick<FlowSettings, "concurrency" | "ratePerSecond">,
-    signal: AbortSignal,
-    act: () => Promise<Result>,
-  ): Promise<Result>;
+  pass<Result>(act: () => Promise<Result>): Promise<Result>;
+  /** The work has ended: nobody waits here any more. */
+  leave(): void;
 }
 
 /** The lanes of a process, by revision. Of very many, the least recently used are forgotten. */
@@ -37,37 +46,28 @@ export function createLanes(): Lanes {
   };
 }
 
+interface Waiting {
+  begin(): void;
+  giveUp(): void;
+}
+
 function createLane(): Lane {
-  const waiting = new Set<() => void>();
+  /** In the order in which the works lined up. */
+  const lines = new Set<Waiting[]>();
   let running = 0;
   let nextMs = 0;
 
-  /** Resolves when the wait is over: the caller is counted as running then. */
-  function place(limit: number, signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted();
-    if (running < limit) {
-      running += 1;
-      return Promise.resolve();
+  function beginNext(): void {
+    for (const line of lines) {
+      const next = line.shift();
+      if (next === undefined) continue;
+      next.begin();
+      return;
     }
-    return new Promise((resolve, reject) => {
-      const begin = () => {
-        waiting.delete(begin);
-        signal.removeEventListener("abort", giveUp);
-        running += 1;
-        resolve();
-      };
-      const giveUp = () => {
-        waiting.delete(begin);
-        reject(signal.reason);
-      };
-      signal.addEventListener("abort", giveUp, { once: true });
-      waiting.add(begin);
-    });
   }
 
   /** Moments are handed out evenly; one that nobody took is lost, so that a pause is not made up for by a burst. */
-  async function moment(ratePerSecond: number | null, signal: AbortSignal): Promise<void> {
-    if (ratePerSecond === null) return;
+  async function moment(ratePerSecond: number, signal: AbortSignal): Promise<void> {
     const nowMs = performance.now();
     const mineMs = Math.max(nowMs, nextMs);
     nextMs = mineMs + 1_000 / ratePerSecond;
@@ -76,16 +76,39 @@ function createLane(): Lane {
 
   return {
     breaker: createBreaker(),
-    async pass({ concurrency, ratePerSecond }, signal, act) {
-      await place(concurrency, signal);
-      try {
-        await moment(ratePerSecond, signal);
-        return await act();
-      } finally {
-        running -= 1;
-        const [next] = waiting;
-        if (running < concurrency) next?.();
-      }
+    line({ concurrency, ratePerSecond }, signal) {
+      const line: Waiting[] = [];
+      lines.add(line);
+      const giveUp = () => {
+        for (const waiting of line.splice(0)) waiting.giveUp();
+      };
+      signal.addEventListener("abort", giveUp, { once: true });
+      return {
+        async pass(act) {
+          signal.throwIfAborted();
+          if (running < concurrency) running += 1;
+          else {
+            await new Promise<void>((resolve, reject) => {
+              const begin = () => {
+                running += 1;
+                resolve();
+              };
+              line.push({ begin, giveUp: () => reject(signal.reason) });
+            });
+          }
+          try {
+            if (ratePerSecond !== null) await moment(ratePerSecond, signal);
+            return await act();
+          } finally {
+            running -= 1;
+            if (running < concurrency) beginNext();
+          }
+        },
+        leave() {
+          lines.delete(line);
+          signal.removeEventListener("abort", giveUp);
+        },
+      };
     },
   };
 }

@@ -1,7 +1,11 @@
 import { type ReplayDeps, type ReplayEnd, replayWork } from "./replay-work.js";
 
-/** A work that finds no place is in mind of this process; its job is for the case that this process ends. */
-const busyMs = 15_000;
+/**
+ * A work that finds no place is in mind of this process; its job is for the case that this process ends, or that
+ * another is idle before. So it comes up the later, the more works are before it: no more than so many in a second are
+ * looked at in vain.
+ */
+const busyMs = { each: 100, most: 15_000 };
 
 /**
  * A work in other hands may be that of a worker that was killed. Its job must stay until it is done: were it to end
@@ -36,8 +40,8 @@ export async function replayInTurn(
   const { candidate } = first;
   if (first.end === "put_off") return first.laterMs + about(laterMs);
   if (first.end === "busy") {
-    turns.remember(candidate, workId);
-    return about(busyMs);
+    const before = turns.remember(candidate, workId);
+    return about(Math.min(busyMs.each * before, busyMs.most));
   }
   if (first.end === "split") remember(first.parts);
   while (!signal.aborted) {

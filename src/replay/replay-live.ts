@@ -11,7 +11,7 @@ import type { Observation } from "../upstream/observation.js";
 import { askHosted, crashesMax } from "./ask-hosted.js";
 import { type Control, createControl } from "./control.js";
 import { isHosted } from "./hosts.js";
-import type { Lane, Lanes } from "./lanes.js";
+import type { Lane, Lanes, Line } from "./lanes.js";
 import { notReplayed, outcomeWithoutReplay } from "./outcome.js";
 import { probe } from "./presence.js";
 import { recordedObservation, requestOf } from "./recorded.js";
@@ -58,7 +58,8 @@ export async function replayLive(deps: LiveDeps, task: LiveTask): Promise<Outcom
   const signal = AbortSignal.any([stop, failed.signal]);
   // Every request under way listens; Node takes more than ten listeners for a leak, and says so.
   setMaxListeners(0, signal);
-  const sides = sidesOf(deps, task, lane, signal);
+  const line = lane.line(work.flow, signal);
+  const sides = sidesOf(deps, task, lane, line, signal);
   const progress = followSequences();
   const rows: OutcomeRow[] = [];
   // One at a time they go in the order in which they were captured, which keeps each sequence's.
@@ -75,6 +76,7 @@ export async function replayLive(deps: LiveDeps, task: LiveTask): Promise<Outcom
     }
   };
   await Promise.all(Array.from({ length: Math.min(work.flow.concurrency, strands.length) }, take));
+  line.leave();
   // The first that failed ended the others, so its reason is the one that says why.
   failed.signal.throwIfAborted();
   return rows;
@@ -84,11 +86,10 @@ interface Sides {
   /** null: the input ended the candidate's process. */
   candidate: (request: UpstreamRequest) => Promise<Observation | null>;
   control: Control;
-  /** Calls it when there is room for another request. */
-  pass: <Result>(act: () => Promise<Result>) => Promise<Result>;
+  line: Line;
 }
 
-function sidesOf(deps: LiveDeps, task: LiveTask, lane: Lane, signal: AbortSignal): Sides {
+function sidesOf(deps: LiveDeps, task: LiveTask, lane: Lane, line: Line, signal: AbortSignal): Sides {
   const { upstream, controlShare, log } = deps;
   const { work, endpoint, redact } = task;
   const { flow } = work;
@@ -108,7 +109,7 @@ function sidesOf(deps: LiveDeps, task: LiveTask, lane: Lane, signal: AbortSignal
       stop: signal,
       log,
     }),
-    pass: (act) => lane.pass(flow, signal, act),
+    line,
     async candidate(request) {
       const observation = isHosted(work.endpoint)
         ? await askHosted(() => send(request), ready, signal)
@@ -123,7 +124,7 @@ function sidesOf(deps: LiveDeps, task: LiveTask, lane: Lane, signal: AbortSignal
 
 async function replayOne(
   capture: Capture,
-  { candidate: ask, control: twin, pass }: Sides,
+  { candidate: ask, control: twin, line }: Sides,
   { work, policy, collected }: LiveTask,
   progress: SequenceProgress,
 ): Promise<OutcomeRow> {
@@ -132,7 +133,7 @@ async function replayOne(
   const primary = recordedObservation(capture);
   const request = requestOf(capture, work);
   const turn = twin.turnOf(capture, primary);
-  const seen = await pass(async () => {
+  const seen = await line.pass(async () => {
     if (isExpired(work, capture)) return null;
     const before = turn === "before" ? await twin.observe(request) : null;
     const candidate = await ask(request);

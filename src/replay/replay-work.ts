@@ -91,10 +91,10 @@ export async function replayWork(deps: ReplayDeps, workId: bigint, signal: Abort
 }
 
 /**
- * With one request at a time, one work: more would only wait. With several, the next begins before the last is through,
- * so that reading and committing cost the candidate's lane nothing.
+ * With one request at a time, one work: more would only wait. With several, one is being read and one committed while
+ * the candidate has the requests of a third, so that its lane never runs dry.
  */
-const worksAtATime = (concurrency: number) => (concurrency === 1 ? 1 : 2);
+const worksAtATime = (concurrency: number) => (concurrency === 1 ? 1 : 3);
 
 /** How long the candidate is left alone by now; null: it is not, or the work is to expire. */
 function awayMs({ lanes }: ReplayDeps, { modelVersionId, runKind, expiresAtMs }: WorkSight): number | null {

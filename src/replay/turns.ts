@@ -10,8 +10,8 @@ export interface Turns {
    * @param atATime works of the candidate whose turn it may be at once; default 1
    */
   enter(candidate: string, atATime?: number): Place | null;
-  /** Keeps in mind a work that found no place. */
-  remember(candidate: string, workId: bigint): void;
+  /** Keeps in mind a work that found no place. @returns how many are before it, itself included */
+  remember(candidate: string, workId: bigint): number;
   /** The oldest work in mind, to go on with at once when a work of its candidate has ended. */
   recall(candidate: string): bigint | undefined;
 }
@@ -27,7 +27,7 @@ export interface Place {
 /** For works that are limited by other means: all have their turn at once. */
 export const everyTurn: Turns = {
   enter: () => ({ turn: () => Promise.resolve(), leave: () => {} }),
-  remember: () => {},
+  remember: () => 0,
   recall: () => undefined,
 };
 
@@ -97,9 +97,11 @@ export function createTurns(places: number): Turns {
 
     remember(candidate, workId) {
       const works = remembered.get(candidate) ?? new Set();
-      if (inMind >= rememberedMax || works.has(workId)) return;
+      if (works.has(workId)) return works.size;
+      if (inMind >= rememberedMax) return inMind;
       remembered.set(candidate, works.add(workId));
       inMind += 1;
+      return works.size;
     },
 
     recall(candidate) {
