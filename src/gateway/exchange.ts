@@ -1,16 +1,16 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { messageOf } from "../errors.js";
-import { type PassedHeaders, passRequestHeaders, passRequestTrailers } from "./headers.js";
+import { type UpstreamHandler, type UpstreamRequest, UpstreamTimeout } from "../http1/connection.js";
+import { type PassedHeaders, passRequestHeaders, passRequestTrailers } from "../http1/headers.js";
+import { UpstreamBusy, type UpstreamCall } from "../http1/pool.js";
+import type { ResponseHead } from "../http1/response-head.js";
+import type { Turn } from "../http1/turn.js";
 import { countDuration } from "./histogram.js";
 import { wholeBodyBytesMax } from "./limits.js";
 import type { Primary } from "./primaries.js";
 import { answerError } from "./replies.js";
-import type { ResponseHead } from "./response-head.js";
 import type { Sighting } from "./sighting.js";
 import type { RouteStats } from "./stats.js";
-import type { Turn } from "./turn.js";
-import { type UpstreamHandler, type UpstreamRequest, UpstreamTimeout } from "./upstream-connection.js";
-import { UpstreamBusy, type UpstreamCall } from "./upstream-pool.js";
 import { whenOver } from "./when-over.js";
 
 /** An answer up to this size goes out as text together with its head, which Node writes in one piece. */

@@ -1,5 +1,5 @@
 import type { Config } from "../config.js";
-import { createUpstreamPool, type UpstreamPool } from "./upstream-pool.js";
+import { createUpstreamPool, type UpstreamPool } from "../http1/pool.js";
 
 /** Where a request goes: connections to one origin, and what its paths begin with. */
 export interface Primary {

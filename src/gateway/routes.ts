@@ -1,8 +1,8 @@
 import type { TargetRule } from "../capture/settings.js";
 import type { DeploymentTally, Tally } from "../capture/tally.js";
+import { recordedRequestHeaders } from "../http1/headers.js";
 import type { Redaction } from "../redaction/settings.js";
 import type { GatewayConfig } from "../store/types.js";
-import { recordedRequestHeaders } from "./headers.js";
 import type { Primaries, PrimaryGroup } from "./primaries.js";
 import type { RouteStats } from "./stats.js";
 

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Config } from "../config.js";
+import { Turn } from "../http1/turn.js";
 import { readTarget } from "../protocol/call.js";
 import { Exchange } from "./exchange.js";
 import { clientCheckMs } from "./limits.js";
@@ -7,7 +8,6 @@ import { answerError, answerJson } from "./replies.js";
 import type { RouteTable } from "./routes.js";
 import { type CaptureBudget, sight } from "./sighting.js";
 import type { RouteStats } from "./stats.js";
-import { Turn } from "./turn.js";
 import { whenOver } from "./when-over.js";
 
 /** What the server asks at every request, since it changes while it runs. */

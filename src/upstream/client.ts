@@ -2,15 +2,16 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Config } from "../config.js";
 import { UnderstudyError } from "../errors.js";
 import type { Call } from "../protocol/call.js";
+import { createAborts } from "./aborts.js";
 import { readAuthorities } from "./authorities.js";
 import { describeModel, type ModelMetadata } from "./describe.js";
 import type { Endpoint } from "./endpoint.js";
 import { type ExchangeLimits, type ExchangeRequest, exchange } from "./exchange.js";
-import { agentOver, guardedConnector } from "./guard.js";
+import { createGuard } from "./guard.js";
 import type { Attempt, Observation } from "./observation.js";
-import { callAddressOf } from "./paths.js";
+import { createOrigins } from "./origins.js";
+import { baseOf, callAddressOf } from "./paths.js";
 import { defaultRetries, type Retries } from "./retries.js";
-import { createSpares } from "./spares.js";
 
 /** A request for a model, without the address of the model. */
 export interface UpstreamRequest {
@@ -56,8 +57,19 @@ export function createUpstream({
   config: Pick<Config, "secret"> & Partial<Pick<Config, "caFile">>;
 }): Upstream {
   // A model may live anywhere but on a metadata service: in the cluster, on this machine.
-  const spares = createSpares(guardedConnector({ internal: "allow", ca: readAuthorities(config.caFile) }));
-  const agent = agentOver(spares.connect);
+  const origins = createOrigins(createGuard({ internal: "allow" }), readAuthorities(config.caFile));
+  const deps = { origins, aborts: createAborts() };
+
+  const addresses = new WeakMap<Endpoint, Map<Call, { origin: string; path: string }>>();
+
+  /** As {@link callAddressOf} has it, once for all requests that are sent by one work. */
+  function addressOf(endpoint: Endpoint, call: Call): { origin: string; path: string } {
+    const known = addresses.get(endpoint) ?? new Map<Call, { origin: string; path: string }>();
+    addresses.set(endpoint, known);
+    const address = known.get(call) ?? callAddressOf(endpoint, call);
+    known.set(call, address);
+    return address;
+  }
 
   /** The endpoint's own headers, with the values of their secrets. */
   function ownHeaders(endpoint: Endpoint): Record<string, string> {
@@ -83,8 +95,10 @@ export function createUpstream({
     { call, headers, body }: UpstreamRequest,
     limits: SendLimits,
   ): Promise<Observation> {
+    const { origin, path } = addressOf(endpoint, call);
     const request: ExchangeRequest = {
-      ...callAddressOf(endpoint, call),
+      origin,
+      path,
       method: "POST",
       headers: { ...headers, ...ownHeaders(endpoint) },
       body,
@@ -94,7 +108,7 @@ export function createUpstream({
     const { retries = defaultRetries } = limits;
     for (;;) {
       const startedMs = performance.now() - beganMs;
-      const result = await exchange(agent, request, { ...limits, timeoutMs: limits.timeoutMs - startedMs });
+      const result = await exchange(deps, request, { ...limits, timeoutMs: limits.timeoutMs - startedMs });
       attempts.push({
         startedMs,
         latencyMs: result.latencyMs,
@@ -125,12 +139,9 @@ export function createUpstream({
     send,
     describe: async (endpoint) =>
       describeModel(endpoint, (request, limits) =>
-        exchange(agent, { ...request, headers: { ...request.headers, ...ownHeaders(endpoint) } }, limits),
+        exchange(deps, { ...request, headers: { ...request.headers, ...ownHeaders(endpoint) } }, limits),
       ),
-    keepReady: ({ url }, connections) => spares.keep(url, connections),
-    close: () => {
-      spares.close();
-      return agent.destroy();
-    },
+    keepReady: ({ url }, connections) => origins.keep(baseOf(url).origin, connections),
+    close: async () => origins.close(),
   };
 }

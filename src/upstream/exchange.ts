@@ -1,7 +1,11 @@
-import { type Agent, type Dispatcher, errors } from "undici";
 import { messageOf, UnderstudyError } from "../errors.js";
+import { type UpstreamHandler, UpstreamTimeout } from "../http1/connection.js";
+import type { UpstreamCall } from "../http1/pool.js";
+import { MalformedResponse, type ResponseHead } from "../http1/response-head.js";
+import type { Aborts } from "./aborts.js";
 import { excerpt } from "./excerpt.js";
 import type { FailureKind } from "./observation.js";
+import type { Origins } from "./origins.js";
 
 /** One HTTP request, ready to go. */
 export interface ExchangeRequest {
@@ -40,114 +44,172 @@ export type Exchange =
 /** What is read of an answer that is not used: its beginning, for the message. */
 const errorBytesMax = 4_096;
 
+/** What exchanges go over. */
+export interface ExchangeDeps {
+  origins: Pick<Origins, "dispatch">;
+  aborts: Aborts;
+}
+
 /**
  * Sends one request once. Total: whatever the other side does is a value; it rejects only when the signal is aborted.
  */
-export function exchange(agent: Agent, request: ExchangeRequest, limits: ExchangeLimits): Promise<Exchange> {
-  const { signal } = limits;
+export function exchange(
+  deps: ExchangeDeps,
+  request: ExchangeRequest,
+  limits: ExchangeLimits,
+): Promise<Exchange> {
   return new Promise((resolve, reject) => {
-    if (signal?.aborted) return reject(signal.reason);
-    let controller: Dispatcher.DispatchController | null = null;
-    let startedMs = performance.now();
-    let status = 0;
-    let headers: Record<string, string> = {};
-    let chunks: Buffer[] = [];
-    let bytes = 0;
-    let retryAfterMs: number | undefined;
-    let settled = false;
-
-    const settle = (act: () => void): void => {
-      if (settled) return;
-      settled = true;
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", onAbort);
-      act();
-      chunks = [];
-      // After an answer that was read to its end there is nothing to abort, and the connection is kept.
-      if (controller && !controller.aborted) controller.abort(new Error("given up"));
-    };
-    const latencyMs = () => performance.now() - startedMs;
-    const fail = (failure: FailureKind, message: string, retriable = false, cause?: unknown) =>
-      settle(() =>
-        resolve({
-          ok: false,
-          failure,
-          ...(status === 0 ? {} : { status }),
-          message: excerpt(message),
-          latencyMs: latencyMs(),
-          retriable,
-          ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-          cause,
-        }),
-      );
-    const onAbort = () => settle(() => reject(signal?.reason));
-    signal?.addEventListener("abort", onAbort, { once: true });
-    const timer = setTimeout(
-      () => fail("timeout", `no complete answer within ${Math.round(limits.timeoutMs)} ms`),
-      limits.timeoutMs,
-    );
-
-    const finish = (): void => {
-      if (status >= 200 && status <= 299) {
-        const answer = {
-          ok: true as const,
-          status,
-          headers,
-          body: Buffer.concat(chunks, bytes),
-          latencyMs: latencyMs(),
-        };
-        controller = null;
-        settle(() => resolve(answer));
-        return;
-      }
-      const said = Buffer.concat(chunks, bytes).toString("utf8");
-      const { failure, retriable } = meaningOf(status);
-      fail(failure, `status ${status}${said === "" ? "" : `: ${said}`}`, retriable);
-    };
-
-    const handler: Dispatcher.DispatchHandler = {
-      onRequestStart: (given) => {
-        if (settled) return given.abort(new Error("given up"));
-        controller = given;
-        startedMs = performance.now();
-      },
-      onResponseStart: (_, statusCode, head) => {
-        if (statusCode < 200) return;
-        status = statusCode;
-        headers = contentHeaders(head);
-        if (status === 429 || status === 503) retryAfterMs = retryAfter(head["retry-after"]);
-        const announced = Number(head["content-length"]);
-        if (status <= 299 && announced > limits.responseBytesMax) {
-          fail("too_large", `an answer of ${announced} bytes, above the ${limits.responseBytesMax} allowed`);
-        }
-      },
-      onResponseData: (_, chunk) => {
-        if (settled) return;
-        const max = status <= 299 ? limits.responseBytesMax : errorBytesMax;
-        if (bytes + chunk.length > max) {
-          if (status <= 299) return fail("too_large", `an answer above the ${max} bytes allowed`);
-          chunks.push(chunk.subarray(0, max - bytes));
-          bytes = max;
-          return finish();
-        }
-        chunks.push(chunk);
-        bytes += chunk.length;
-      },
-      onResponseEnd: () => {
-        if (status > 299) controller = null;
-        finish();
-      },
-      onResponseError: (_, error) => {
-        const { failure, retriable } = meaningOfError(error);
-        fail(failure, messageOfNetwork(error), retriable, error);
-      },
-    };
-    try {
-      agent.dispatch({ ...request, body: request.body ?? null }, handler);
-    } catch (error) {
-      fail("network", messageOf(error), false, error);
-    }
+    if (limits.signal?.aborted) return reject(limits.signal.reason);
+    new OneExchange(deps, limits, resolve, reject).start(request);
   });
+}
+
+type Failed = Extract<Exchange, { ok: false }>;
+
+/** A class, since its methods are shared and one is made for every request. */
+class OneExchange implements UpstreamHandler {
+  readonly #deps: ExchangeDeps;
+  readonly #limits: ExchangeLimits;
+  readonly #resolve: (exchange: Exchange) => void;
+  readonly #reject: (reason: unknown) => void;
+  readonly #timer: NodeJS.Timeout;
+  readonly #onAbort = () => {
+    if (this.#settle()) this.#reject(this.#limits.signal!.reason);
+  };
+  #call: UpstreamCall | null = null;
+  #settled = false;
+  #startedMs = performance.now();
+  #head: ResponseHead | null = null;
+  #parts: Buffer[] = [];
+  #bytes = 0;
+
+  constructor(
+    deps: ExchangeDeps,
+    limits: ExchangeLimits,
+    resolve: (exchange: Exchange) => void,
+    reject: (reason: unknown) => void,
+  ) {
+    this.#deps = deps;
+    this.#limits = limits;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    const { signal, timeoutMs } = limits;
+    this.#timer = setTimeout(
+      () => this.#fail("timeout", `no complete answer within ${Math.round(timeoutMs)} ms`),
+      timeoutMs,
+    );
+    if (signal !== undefined) deps.aborts.on(signal, this.#onAbort);
+  }
+
+  start({ origin, path, method, headers, body }: ExchangeRequest): void {
+    const written = writeHeaders(headers, body);
+    if (written.refused !== null) {
+      this.#fail("network", written.refused);
+      return;
+    }
+    const request = {
+      method,
+      target: path,
+      headers: written.headers,
+      ...(written.host === null ? {} : { host: written.host }),
+      body: body === null ? ("none" as const) : body,
+    };
+    const call = this.#deps.origins.dispatch(origin, request, this);
+    if (!this.#settled) this.#call = call;
+  }
+
+  onSent(): void {
+    this.#startedMs = performance.now();
+  }
+
+  onHead(head: ResponseHead): void {
+    this.#head = head;
+    const { responseBytesMax } = this.#limits;
+    if (head.status > 299 || head.body !== "length" || head.contentLength! <= responseBytesMax) return;
+    this.#fail(
+      "too_large",
+      `an answer of ${head.contentLength} bytes, above the ${responseBytesMax} allowed`,
+    );
+  }
+
+  onBody(part: Buffer): boolean {
+    if (this.#settled) return true;
+    const isGood = this.#head!.status <= 299;
+    const max = isGood ? this.#limits.responseBytesMax : errorBytesMax;
+    if (this.#bytes + part.length > max && isGood) {
+      this.#fail("too_large", `an answer above the ${max} bytes allowed`);
+      return true;
+    }
+    // The memory that it lies in is read into again.
+    const kept = Buffer.from(part.subarray(0, max - this.#bytes));
+    this.#parts.push(kept);
+    this.#bytes += kept.length;
+    if (kept.length < part.length) this.#finish();
+    return true;
+  }
+
+  onEnd(): void {
+    // Read to its end: there is nothing to give up, and the connection is kept.
+    this.#call = null;
+    this.#finish();
+  }
+
+  onError(error: Error): void {
+    this.#call = null;
+    const { failure, retriable } = meaningOfError(error);
+    this.#fail(failure, messageOfNetwork(error), retriable, error);
+  }
+
+  /** Requests go out whole. */
+  onDrain(): void {}
+
+  #finish(): void {
+    const { status, passed, rawHeaders } = this.#head!;
+    const body = this.#parts.length === 1 ? this.#parts[0]! : Buffer.concat(this.#parts, this.#bytes);
+    if (status <= 299) {
+      const latencyMs = performance.now() - this.#startedMs;
+      if (!this.#settle()) return;
+      this.#resolve({ ok: true, status, headers: contentHeaders(passed.recorded), body, latencyMs });
+      return;
+    }
+    const said = body.toString("utf8");
+    const { failure, retriable } = meaningOf(status);
+    const message = `status ${status}${said === "" ? "" : `: ${said}`}`;
+    const asked = failure === "throttled" ? retryAfter(firstOf(rawHeaders, "retry-after")) : undefined;
+    this.#fail(failure, message, retriable, undefined, asked);
+  }
+
+  #fail(
+    failure: FailureKind,
+    message: string,
+    retriable = false,
+    cause?: unknown,
+    retryAfterMs?: number,
+  ): void {
+    const failed: Failed = {
+      ok: false,
+      failure,
+      ...(this.#head === null ? {} : { status: this.#head.status }),
+      message: excerpt(message),
+      latencyMs: performance.now() - this.#startedMs,
+      retriable,
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+      cause,
+    };
+    if (this.#settle()) this.#resolve(failed);
+  }
+
+  /** @returns false: it was settled before */
+  #settle(): boolean {
+    if (this.#settled) return false;
+    this.#settled = true;
+    clearTimeout(this.#timer);
+    const { signal } = this.#limits;
+    if (signal !== undefined) this.#deps.aborts.off(signal, this.#onAbort);
+    this.#call?.abort();
+    this.#call = null;
+    return true;
+  }
 }
 
 /** The headers that say how to read a body, under lower-case names. */
@@ -157,18 +219,62 @@ export const contentHeaderNames = [
   "inference-header-content-length",
 ] as const;
 
-function contentHeaders(head: Record<string, string | string[] | undefined>): Record<string, string> {
+/** Of a response's headers those, by name; a header that came twice has both values. */
+function contentHeaders(recorded: readonly string[]): Record<string, string> {
   const kept: Record<string, string> = {};
-  for (const name of contentHeaderNames) {
-    const value = head[name];
-    if (value !== undefined) kept[name] = Array.isArray(value) ? value.join(", ") : value;
+  for (let index = 0; index + 1 < recorded.length; index += 2) {
+    const name = recorded[index]!;
+    const value = recorded[index + 1]!;
+    kept[name] = kept[name] === undefined ? value : `${kept[name]}, ${value}`;
   }
   return kept;
 }
 
+/** The first of that name. */
+function firstOf(rawHeaders: readonly string[], name: string): string | undefined {
+  const at = rawHeaders.findIndex((text, index) => index % 2 === 0 && text.toLowerCase() === name);
+  return at < 0 ? undefined : rawHeaders[at + 1];
+}
+
+const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+/** What RFC 9110 allows in a value, one byte a character. */
+const fieldValue = /^[\t\x20-\x7e\x80-\xff]*$/;
+/** How a message is framed, and what becomes of the connection, is the client's to say. */
+const own: ReadonlySet<string> = new Set([
+  "connection",
+  "content-length",
+  "expect",
+  "keep-alive",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+]);
+
+/** The headers as they go out; or why they cannot, since they could be read as something else. */
+function writeHeaders(
+  headers: Readonly<Record<string, string>>,
+  body: Uint8Array | null,
+): { headers: string[]; host: string | null; refused: string | null } {
+  const written: string[] = [];
+  let host: string | null = null;
+  for (const name of Object.keys(headers)) {
+    const value = headers[name]!;
+    if (!token.test(name) || own.has(name)) {
+      return { headers: written, host, refused: `the header ${name} cannot be sent` };
+    }
+    if (!fieldValue.test(value)) {
+      return { headers: written, host, refused: `the header ${name} holds what no header can hold` };
+    }
+    if (name === "host") host = value;
+    else written.push(name, value);
+  }
+  if (body !== null) written.push("content-length", String(body.length));
+  return { headers: written, host, refused: null };
+}
+
 /** Seconds, or a date (RFC 9110, 10.2.3); undefined for anything else. */
-function retryAfter(value: string | string[] | undefined): number | undefined {
-  const text = Array.isArray(value) ? value[0] : value;
+function retryAfter(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   if (/^\d{1,9}$/.test(text)) return Number(text) * 1_000;
   const atMs = Date.parse(text);
@@ -183,15 +289,10 @@ function meaningOf(status: number): { failure: FailureKind; retriable: boolean }
   return { failure: "protocol_error", retriable: false };
 }
 
-/** Codes of undici, beside its parser's error, for answers that are not HTTP. */
-const protocolCodes = new Set(["UND_ERR_HEADERS_OVERFLOW", "UND_ERR_RES_CONTENT_LENGTH_MISMATCH"]);
-
 function meaningOfError(error: Error): { failure: FailureKind; retriable: boolean } {
-  const code = codeOf(error);
-  if (error instanceof errors.HTTPParserError || protocolCodes.has(code))
-    return { failure: "protocol_error", retriable: false };
-  if (code === "UND_ERR_CONNECT_TIMEOUT") return { failure: "timeout", retriable: false };
-  return { failure: "network", retriable: code === "ECONNREFUSED" };
+  if (error instanceof MalformedResponse) return { failure: "protocol_error", retriable: false };
+  if (error instanceof UpstreamTimeout) return { failure: "timeout", retriable: false };
+  return { failure: "network", retriable: codeOf(error) === "ECONNREFUSED" };
 }
 
 function codeOf(error: unknown): string {

@@ -6,7 +6,8 @@ import type { Observation } from "../../src/upstream/observation.js";
 import { freePort } from "../queue/redis.js";
 import { http, type RawServer, startRawServer } from "./servers.js";
 
-const upstream = createUpstream({ config: { secret: (name) => (name === "token" ? "s3cret" : undefined) } });
+const secrets: Record<string, string> = { token: "s3cret", host: "models.test", broken: "a\r\nx: b" };
+const upstream = createUpstream({ config: { secret: (name) => secrets[name] } });
 afterAll(() => upstream.close());
 
 const endpointOf = (url: string): Endpoint => ({ url, model: "m", version: null, headers: {} });
@@ -266,6 +267,37 @@ describe("a request", () => {
       hint: expect.stringContaining("UNDERSTUDY_SECRET_MY_KEY"),
     });
     expect(server.requests).toEqual([]);
+    await server.close();
+  });
+
+  it("goes to the host that the endpoint's headers name", async () => {
+    const server = await startRawServer((socket) => socket.write(http(200, "{}")));
+    const endpoint = { ...endpointOf(server.url), headers: { Host: "host" } };
+    expect((await upstream.send(endpoint, inference, limits)).ok).toBe(true);
+    expect(server.requests[0]!.match(/\r\nhost: .*/gi)).toEqual(["\r\nhost: models.test"]);
+    await server.close();
+  });
+
+  it.each([
+    ["X-Key", "broken"],
+    ["x key", "token"],
+    ["Content-Length", "token"],
+    ["Transfer-Encoding", "token"],
+  ])("is not sent with a header %s that could be read as something else", async (name, secret) => {
+    const server = await startRawServer((socket) => socket.write(http(200, "{}")));
+    const endpoint = { ...endpointOf(server.url), headers: { [name]: secret } };
+    const observation = await upstream.send(endpoint, inference, limits);
+    expect(observation).toMatchObject({ ok: false, failure: "network", message: expect.stringMatching(/^the header /) });
+    expect(observation.attempts.length).toBe(1);
+    expect(server.connections).toBe(0);
+    await server.close();
+  });
+
+  it.each([0, 1, 16_300, 70_000, 3_000_000])("with a body of %i bytes arrives whole", async (size) => {
+    const server = await startRawServer((socket) => socket.write(http(200, "{}")));
+    const body = Buffer.alloc(size, "x");
+    expect((await upstream.send(endpointOf(server.url), { ...inference, body }, limits)).ok).toBe(true);
+    expect(server.requests[0]!.slice(server.requests[0]!.indexOf("\r\n\r\n") + 4)).toBe(body.toString());
     await server.close();
   });
 

@@ -1,5 +1,5 @@
-import type { UpstreamHandler, UpstreamRequest } from "../../src/gateway/upstream-connection.js";
-import type { UpstreamPool } from "../../src/gateway/upstream-pool.js";
+import type { UpstreamHandler, UpstreamRequest } from "../../src/http1/connection.js";
+import type { UpstreamPool } from "../../src/http1/pool.js";
 
 const get: UpstreamRequest = { method: "GET", target: "/", headers: [], body: "none" };
 

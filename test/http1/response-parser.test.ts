@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { MalformedResponse } from "../../src/gateway/response-head.js";
-import { ResponseParser } from "../../src/gateway/response-parser.js";
+import { MalformedResponse } from "../../src/http1/response-head.js";
+import { ResponseParser } from "../../src/http1/response-parser.js";
 
 interface Read {
   status: number;

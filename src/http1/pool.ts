@@ -1,13 +1,13 @@
-import { connect as connectTcp, isIP, type Socket } from "node:net";
+import { connect as connectTcp, isIP, type LookupFunction, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
-import { Scratch } from "./scratch.js";
-import { Turn } from "./turn.js";
 import {
   type ConnectionLimits,
   UpstreamConnection,
   type UpstreamHandler,
   type UpstreamRequest,
-} from "./upstream-connection.js";
+} from "./connection.js";
+import { Scratch } from "./scratch.js";
+import { Turn } from "./turn.js";
 
 /** What one read takes at most. */
 const readBytes = 64 * 1024;
@@ -30,6 +30,8 @@ export interface UpstreamCall {
 /** Connections to one origin. */
 export interface UpstreamPool {
   dispatch(request: UpstreamRequest, handler: UpstreamHandler): UpstreamCall;
+  /** Opens as many connections as are missing to so many idle ones. */
+  keep(connections: number): void;
   /** Ends idle connections now and the others after their request. */
   close(): void;
   /** Ends all of them. */
@@ -43,6 +45,8 @@ export interface UpstreamPoolOptions extends ConnectionLimits {
   waitingMax: number;
   /** How long an idle connection is kept; less when the primary says so. */
   idleMs: number;
+  /** How the origin's name is looked up; absent: as the system does. */
+  lookup?: LookupFunction | undefined;
   /** Certificates of the authorities that are trusted, in PEM; absent: Node's own. */
   ca?: readonly string[] | undefined;
   /** A connection did not come about. */
@@ -54,15 +58,18 @@ const hintSpareMs = 1_000;
 
 /** @param origin `http(s)://host[:port]` */
 export function createUpstreamPool(origin: string, options: UpstreamPoolOptions): UpstreamPool {
-  const { connectionsMax, waitingMax, idleMs, ca, onConnectFailure = () => {} } = options;
+  const { connectionsMax, waitingMax, idleMs, lookup, ca, onConnectFailure = () => {} } = options;
   const { protocol, hostname, port, host } = new URL(origin);
   const secure = protocol === "https:";
   const address = {
     host: hostname.replace(/^\[(.*)\]$/, "$1"),
     port: Number(port || (secure ? 443 : 80)),
+    ...(lookup === undefined ? {} : { lookup }),
   };
   const idle: UpstreamConnection[] = [];
   const open = new Set<UpstreamConnection>();
+  /** Being opened, and for no request yet. */
+  const spare = new Set<UpstreamConnection>();
   const waiting: Ticket[] = [];
   // All connections read into the same memory: each hands on what it read before another reads.
   const buffer = Buffer.allocUnsafeSlow(readBytes);
@@ -75,6 +82,7 @@ export function createUpstreamPool(origin: string, options: UpstreamPoolOptions)
     turn: new Turn(),
     scratch: new Scratch(),
     onIdle(connection: UpstreamConnection) {
+      spare.delete(connection);
       const next = waiting.shift();
       if (next !== undefined) next.sendOn(connection);
       else if (closing) connection.destroy();
@@ -82,6 +90,7 @@ export function createUpstreamPool(origin: string, options: UpstreamPoolOptions)
     },
     onGone(connection: UpstreamConnection, unreachable: boolean) {
       open.delete(connection);
+      spare.delete(connection);
       const at = idle.indexOf(connection);
       if (at >= 0) idle.splice(at, 1);
       if (unreachable) onConnectFailure();
@@ -125,6 +134,10 @@ export function createUpstreamPool(origin: string, options: UpstreamPoolOptions)
   function check(): void {
     const nowMs = performance.now();
     for (const connection of open) connection.check(nowMs);
+    dropStale(nowMs);
+  }
+
+  function dropStale(nowMs = performance.now()): void {
     for (const connection of [...idle]) if (isStale(connection, nowMs)) connection.destroy();
   }
 
@@ -191,6 +204,11 @@ export function createUpstreamPool(origin: string, options: UpstreamPoolOptions)
       return ticket;
     },
 
+    keep(connections) {
+      dropStale();
+      while (idle.length + spare.size < connections) spare.add(makeConnection());
+    },
+
     close() {
       closing = true;
       for (const connection of [...idle]) connection.destroy();
@@ -198,7 +216,7 @@ export function createUpstreamPool(origin: string, options: UpstreamPoolOptions)
 
     destroy() {
       closing = true;
-      for (const ticket of waiting.splice(0)) ticket.refuse(new Error("the gateway is closing"));
+      for (const ticket of waiting.splice(0)) ticket.refuse(new Error("its client is closing"));
       for (const connection of [...open]) connection.destroy();
     },
   };

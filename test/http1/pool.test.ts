@@ -1,13 +1,9 @@
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { afterEach, expect, test } from "vitest";
-import { Scratch } from "../../src/gateway/scratch.js";
-import { Turn } from "../../src/gateway/turn.js";
-import {
-  UpstreamConnection,
-  type UpstreamRequest,
-  UpstreamTimeout,
-} from "../../src/gateway/upstream-connection.js";
-import { createUpstreamPool, UpstreamBusy, type UpstreamPool } from "../../src/gateway/upstream-pool.js";
+import { UpstreamConnection, type UpstreamRequest, UpstreamTimeout } from "../../src/http1/connection.js";
+import { createUpstreamPool, UpstreamBusy, type UpstreamPool } from "../../src/http1/pool.js";
+import { Scratch } from "../../src/http1/scratch.js";
+import { Turn } from "../../src/http1/turn.js";
 import { eventually } from "../support/product.js";
 import { ask } from "./ask.js";
 
@@ -143,6 +139,21 @@ test("what comes unasked on an idle connection ends it, and is nobody's answer",
   first!.write(`${one}x`);
   await closed;
   expect(await ask(pool).ended).toBe("1");
+});
+
+test("connections are kept ready: no more than are missing, and requests go out on them", async () => {
+  const primary = await startPrimary((socket, number) => socket.write(`${one}${number}`));
+  const pool = poolFor(primary.origin);
+  pool.keep(2);
+  pool.keep(2);
+  await eventually(
+    async () => primary.sockets.length,
+    (count) => count === 2,
+    { everyMs: 5 },
+  );
+  pool.keep(2);
+  expect(await Promise.all([ask(pool).ended, ask(pool).ended])).toEqual(["1", "1"]);
+  expect(primary.sockets.length).toBe(2);
 });
 
 test("an idle connection is closed after its time", async () => {

@@ -4,6 +4,9 @@ import { type ResponseEvents, ResponseParser } from "./response-parser.js";
 import type { Scratch } from "./scratch.js";
 import type { Turn, Writer } from "./turn.js";
 
+/** A whole body up to this size is copied behind its head, to go out in one piece. */
+const joinedBytesMax = 64 * 1024;
+
 /** A request as it goes to a primary. */
 export interface UpstreamRequest {
   readonly method: string;
@@ -11,8 +14,10 @@ export interface UpstreamRequest {
   readonly target: string;
   /** Names and values in turn, without those of a hop; Content-Length among them, unless the body is chunked. */
   readonly headers: readonly string[];
+  /** For the header of that name; absent: the origin's. */
+  readonly host?: string;
   /** Whole; or, `stream` and `chunked`, as it is written to the call. */
-  readonly body: Buffer | "none" | "stream" | "chunked";
+  readonly body: Uint8Array | "none" | "stream" | "chunked";
 }
 
 /** Told what becomes of a request: `onHead`, `onBody`s, `onEnd`; or `onError` at any point, and nothing after it. */
@@ -232,12 +237,12 @@ export class UpstreamConnection implements ResponseEvents, Writer {
   }
 
   #send(): void {
-    const { method, target, headers, body } = this.#request!;
+    const { method, target, headers, body, host = this.#host } = this.#request!;
     this.#state = "busy";
     this.#phase = "headers";
     this.#stirred = true;
     this.#parser.expect(method);
-    let head = `${method} ${target} HTTP/1.1\r\nhost: ${this.#host}\r\n`;
+    let head = `${method} ${target} HTTP/1.1\r\nhost: ${host}\r\n`;
     for (let index = 0; index + 1 < headers.length; index += 2)
       head += `${headers[index]}: ${headers[index + 1]}\r\n`;
     this.#uploaded = body !== "stream" && body !== "chunked";
@@ -247,6 +252,13 @@ export class UpstreamConnection implements ResponseEvents, Writer {
         `${head}${body === "chunked" ? "transfer-encoding: chunked\r\n\r\n" : "\r\n"}`,
         "latin1",
       );
+      return;
+    }
+    if (body.length > joinedBytesMax) {
+      this.#socket.cork();
+      this.#socket.write(`${head}\r\n`, "latin1");
+      this.#socket.write(body);
+      this.#socket.uncork();
       return;
     }
     // One piece: one write, and one packet less.
