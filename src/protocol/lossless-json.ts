@@ -1,4 +1,5 @@
 import { described, excerptOf, ProtocolError, quoted } from "./error.js";
+import { parsePlain } from "./plain-json.js";
 import type { ListReader } from "./stand-in-numbers.js";
 
 /** Arrays and objects may nest this deep: a tensor of rank 64 and what stands around it. */
@@ -27,6 +28,8 @@ const literals: readonly (readonly [string, unknown])[] = [
  * @param readList asked first for what an array holds
  */
 export function parseLosslessJson(text: string, readList: ListReader | null = null): unknown {
+  const plain = readList === null ? parsePlain(text) : undefined;
+  if (plain !== undefined) return plain;
   const cursor: Cursor = { text, readList, at: 0 };
   const value = parseValue(cursor, 0);
   skipSpace(cursor);
