@@ -11,6 +11,7 @@ import type { Service } from "../src/process/service.js";
 import type { Queues } from "../src/queue/backend.js";
 import { historyJob, rejudgeJob, replayJob } from "../src/queue/jobs.js";
 import { keepConducting } from "../src/replay/conduct.js";
+import { createGaps } from "../src/replay/gaps.js";
 import { createHosts } from "../src/replay/hosts.js";
 import { createLanes } from "../src/replay/lanes.js";
 import { monotonicMs } from "../src/replay/pacing/clock.js";
@@ -71,6 +72,7 @@ export async function startWorkers(context: {
       hosts,
       turns: createTurns(config.workerConcurrency),
       lanes: createLanes(),
+      gaps: createGaps(),
       suspects: createSuspects(),
       breakers: store.breakers,
       onBreaker,

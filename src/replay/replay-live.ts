@@ -10,6 +10,7 @@ import type { Endpoint } from "../upstream/endpoint.js";
 import type { Observation } from "../upstream/observation.js";
 import { askHosted, crashesMax } from "./ask-hosted.js";
 import { type Control, createControl } from "./control.js";
+import type { Gaps } from "./gaps.js";
 import { isHosted } from "./hosts.js";
 import type { Lane, Lanes, Line } from "./lanes.js";
 import { notReplayed, outcomeWithoutReplay } from "./outcome.js";
@@ -21,6 +22,7 @@ import { followSequences, type SequenceProgress, strandsOf } from "./sequences.j
 export interface LiveDeps {
   upstream: Pick<Upstream, "send" | "describe">;
   lanes: Lanes;
+  gaps: Gaps;
   breakers: Breakers;
   onBreaker: (candidate: string, open: boolean) => void;
   log: Logger;
@@ -67,10 +69,21 @@ export async function replayLive(deps: LiveDeps, task: LiveTask): Promise<Outcom
   let next = 0;
   /** One of several that take the captures in turn. */
   const take = async (): Promise<void> => {
+    /** Of the answer before: no more than one of each waits to be judged, since answers may be large. */
+    let judging: Promise<void> | null = null;
     try {
       while (next < strands.length) {
-        for (const at of strands[next++]!) rows[at] = await replayOne(captures[at]!, sides, task, progress);
+        for (const at of strands[next++]!) {
+          const rowOf = await replayOne(captures[at]!, sides, task, progress);
+          await judging;
+          judging = deps.gaps.run(() => {
+            rows[at] = rowOf();
+          });
+          // Told where it is waited for.
+          judging.catch(() => {});
+        }
       }
+      await judging;
     } catch (error) {
       failed.abort(error);
     }
@@ -122,14 +135,15 @@ function sidesOf(deps: LiveDeps, task: LiveTask, lane: Lane, line: Line, signal:
   };
 }
 
+/** @returns what makes the outcome of what was seen */
 async function replayOne(
   capture: Capture,
   { candidate: ask, control: twin, line }: Sides,
   { work, policy, collected }: LiveTask,
   progress: SequenceProgress,
-): Promise<OutcomeRow> {
+): Promise<() => OutcomeRow> {
   const why = whyNotReplayed(capture, work, progress);
-  if (why !== null) return notReplayed(capture, why);
+  if (why !== null) return () => notReplayed(capture, why);
   const primary = recordedObservation(capture);
   const request = requestOf(capture, work);
   const turn = twin.turnOf(capture, primary);
@@ -139,11 +153,11 @@ async function replayOne(
     const candidate = await ask(request);
     return { candidate, control: turn === "after" ? await twin.observe(request) : before };
   });
-  if (seen === null) return outcomeWithoutReplay(capture, "expired", null);
+  if (seen === null) return () => outcomeWithoutReplay(capture, "expired", null);
   const { candidate, control } = seen;
-  if (candidate === null) return outcomeWithoutReplay(capture, "dead", deadly);
+  if (candidate === null) return () => outcomeWithoutReplay(capture, "dead", deadly);
   if (candidate.ok) progress.answered(capture);
-  return judged(capture, { primary, candidate, control }, { policy, collected });
+  return () => judged(capture, { primary, candidate, control }, { policy, collected });
 }
 
 const deadly = `the candidate's process died of this input ${crashesMax} times`;

@@ -11,6 +11,7 @@ import { setApart } from "../../src/capture/bodies.js";
 import type { Capture } from "../../src/capture/capture.js";
 import { writeSegment } from "../../src/capture/segment.js";
 import { newId } from "../../src/ids.js";
+import { createGaps } from "../../src/replay/gaps.js";
 import { createHosts } from "../../src/replay/hosts.js";
 import { createLanes } from "../../src/replay/lanes.js";
 import { monotonicMs } from "../../src/replay/pacing/clock.js";
@@ -142,6 +143,7 @@ export async function openReplayWorld() {
       }),
       turns: createTurns(4),
       lanes: createLanes(),
+      gaps: createGaps(),
       suspects: createSuspects(),
       breakers: world.store.breakers,
       onBreaker: () => {},
