@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import type { Config } from "../config.js";
 import { Turn } from "../http1/turn.js";
 import { readTarget } from "../protocol/call.js";
@@ -33,6 +34,8 @@ export function createGatewayServer(deps: {
   const { state, budget, otherStats, random, limits, checkMs = clientCheckMs } = deps;
 
   const turn = new Turn();
+  /** Requests that wait for their turn, by connection; none that was never sent ahead on. */
+  const ahead = new WeakMap<Socket, number>();
   const ended = () => {
     state.inFlight -= 1;
   };
@@ -42,7 +45,7 @@ export function createGatewayServer(deps: {
     // could have any number of requests under way would be beyond every limit, and Node tells of one that breaks only
     // those whose turn it is.
     if (response.socket === null) {
-      response.once("socket", () => handle(request, response));
+      park(request, response);
       return;
     }
     const method = request.method!;
@@ -73,6 +76,21 @@ export function createGatewayServer(deps: {
         : null;
     const stats = route?.stats ?? otherStats;
     new Exchange(request, response, primary, stats, sighting, limits.clientSilenceMs, turn).start(target);
+  }
+
+  /** Node reads on while requests wait, holds each of them, and takes longer than linear time to end them all. */
+  function park(request: IncomingMessage, response: ServerResponse): void {
+    const { socket } = request;
+    const waiting = (ahead.get(socket) ?? 0) + 1;
+    if (waiting > limits.pipelinedMax) {
+      socket.destroy();
+      return;
+    }
+    ahead.set(socket, waiting);
+    response.once("socket", () => {
+      ahead.set(socket, ahead.get(socket)! - 1);
+      handle(request, response);
+    });
   }
 
   const server = createServer(

@@ -8,7 +8,7 @@ let world: GatewayWorld;
 const held: ServerResponse[] = [];
 beforeAll(async () => {
   world = await openGatewayWorld({
-    deployments: { piped: {}, early: {}, patient: {}, cut: {} },
+    deployments: { piped: {}, flood: {}, early: {}, patient: {}, cut: {} },
     primary(request, response) {
       request.resume();
       held.push(response);
@@ -48,6 +48,36 @@ test("requests that were sent ahead have their turn; those of a client that left
   stayer.socket.destroy();
   expect(stayer.received().match(/answer \d/g)).toEqual(["answer 1", "answer 2", "answer 3"]);
   expect(await world.settled("piped", 4)).toMatchObject({ dropped: { client_abort: 1 }, balanced: true });
+});
+
+test("a client may send 64 requests ahead, and more as they are answered; a flood ends its connection", async () => {
+  const before = held.length;
+  let answered = 0;
+  const answer = async (count: number) => {
+    for (const until = answered + count; answered < until; answered++) {
+      await eventually(
+        async () => held.length - before,
+        (arrived) => arrived > answered,
+        { everyMs: 1 },
+      );
+      held[before + answered]!.end("answer");
+    }
+  };
+  const flood = `${infer("flood", 2)}{}`;
+  const patient = await openRaw(world.gateway.port, flood.repeat(65));
+  await answer(20);
+  patient.socket.write(flood.repeat(10));
+  await answer(55);
+  await eventually(
+    async () => patient.received(),
+    (text) => text.match(/answer/g)?.length === 75,
+    { everyMs: 5 },
+  );
+  patient.socket.destroy();
+  const flooder = await openRaw(world.gateway.port, flood.repeat(66));
+  await flooder.closed;
+  expect(flooder.received()).toBe("");
+  expect(await world.settled("flood", 76)).toMatchObject({ dropped: { client_abort: 1 }, balanced: true });
 });
 
 /** A client that has sent half of its request and got the whole answer. */

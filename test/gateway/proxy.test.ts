@@ -362,8 +362,11 @@ test.each([
       });
       response.end(Buffer.alloc(bytes));
     });
-    const settings = { UNDERSTUDY_DEFAULT_PRIMARY: source.url, UNDERSTUDY_GATEWAY_CLIENT_SILENCE_MS: "200" };
-    const strict = await startTestGateway(settings);
+    const strict = await startTestGateway({
+      UNDERSTUDY_DEFAULT_PRIMARY: source.url,
+      UNDERSTUDY_GATEWAY_CLIENT_SILENCE_MS: "200",
+      UNDERSTUDY_GATEWAY_PIPELINED_MAX: "2000",
+    });
     // Small answers fill the connection together: each waits until the one before has gone out.
     const asked = 2_000;
     const raw = await openRaw(strict.port, "GET /v2/x HTTP/1.1\r\nHost: h\r\n\r\n".repeat(asked));
