@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createUpstream } from "../../src/upstream/client.js";
+import { ask } from "./ask.js";
 import { startTestGateway } from "./gateway.js";
 import { send } from "./wire.js";
 
@@ -90,6 +91,34 @@ test.each([
   expect(servers.get(name)!.served - before).toBe(status === 200 ? 1 : 0);
   if (status === 200) expect(answer.body.toString()).toBe(infer.body);
   else expect(answer.body.toString()).toMatch(/certificate|altnames/i);
+});
+
+test("the authorities' certificates are read once, not for each connection", async () => {
+  const pem = await readFile(join(folder, "ca.pem"), "utf8");
+  let read = 0;
+  const ca = Object.assign([pem], {
+    *[Symbol.iterator]() {
+      read += 1;
+      yield pem;
+    },
+  });
+  const { url } = servers.get("right")!;
+  const before = servers.get("right")!.served;
+  const pool = createUpstreamPool(url, {
+    connectionsMax: null,
+    waitingMax: 1,
+    idleMs: 60_000,
+    headBytesMax: 1_000,
+    headersMs: 60_000,
+    bodyMs: 60_000,
+    connectMs: 5_000,
+    ca,
+  });
+  // At once, so each on a connection of its own.
+  expect(await Promise.all([ask(pool).ended, ask(pool).ended, ask(pool).ended])).toEqual(["", "", ""]);
+  expect(servers.get("right")!.served - before).toBe(3);
+  expect(read).toBe(1);
+  pool.destroy();
 });
 
 test("replays trust the same authorities", async () => {
