@@ -1,7 +1,12 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { messageOf } from "../errors.js";
 import { type UpstreamHandler, type UpstreamRequest, UpstreamTimeout } from "../http1/connection.js";
-import { type PassedHeaders, passRequestHeaders, passRequestTrailers } from "../http1/headers.js";
+import {
+  type PassedHeaders,
+  passRequestHeaders,
+  passRequestTrailers,
+  passResponseTrailers,
+} from "../http1/headers.js";
 import { UpstreamBusy, type UpstreamCall } from "../http1/pool.js";
 import type { ResponseHead } from "../http1/response-head.js";
 import type { Turn } from "../http1/turn.js";
@@ -183,7 +188,7 @@ export class Exchange implements UpstreamHandler {
     const response = this.#response;
     // What is left of an upload is read and thrown away: the client may only then read the answer.
     if (this.#streams) this.#request.resume();
-    if (rawTrailers.length > 0) response.addTrailers(pairs(rawTrailers));
+    if (rawTrailers.length > 0) response.addTrailers(pairs(passResponseTrailers(rawTrailers)));
     if (this.#only === null) this.#end();
     else this.#turn.add(this);
   }

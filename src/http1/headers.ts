@@ -57,10 +57,18 @@ export function passResponseHeaders(raw: readonly string[]): PassedHeaders {
   return pass(raw, responseRoles);
 }
 
-/** Trailers to be passed on: none that could change how the message is framed. */
+/** Trailers of a request to be passed on: none that could change how the message is framed. */
 export function passRequestTrailers(raw: readonly string[]): readonly string[] {
-  if (raw.length === 0) return raw;
-  return without(passRequestHeaders(raw).headers, new Set(["content-length"]));
+  return passTrailers(raw, requestRoles);
+}
+
+/** The same of an answer. */
+export function passResponseTrailers(raw: readonly string[]): readonly string[] {
+  return passTrailers(raw, responseRoles);
+}
+
+function passTrailers(raw: readonly string[], roles: ReadonlyMap<string, Role>): readonly string[] {
+  return raw.length === 0 ? raw : without(pass(raw, roles).headers, new Set(["content-length"]));
 }
 
 function pass(raw: readonly string[], roles: ReadonlyMap<string, Role>): PassedHeaders {

@@ -190,6 +190,26 @@ test("trailers of a request are passed on, but for those that are not the primar
   raw.socket.destroy();
 });
 
+test("trailers of an answer are passed on, but for those that could frame it anew", async () => {
+  const source = createTcpServer((socket) => {
+    socket.on("error", () => {});
+    socket.once("data", () =>
+      socket.write(
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\nX-Sum: 4\r\nContent-Length: 9\r\n" +
+          "Transfer-Encoding: chunked\r\nConnection: close\r\nKeep-Alive: timeout=9\r\nx-Other: 5\r\n\r\n",
+      ),
+    );
+  }).listen(0, "127.0.0.1");
+  await once(source, "listening");
+  const { port } = source.address() as { port: number };
+  const between = await startTestGateway({ UNDERSTUDY_DEFAULT_PRIMARY: `http://127.0.0.1:${port}` });
+  const answer = await send(between.port, { path: "/v2/x" });
+  expect(answer.body.toString()).toBe("body");
+  expect(answer.rawTrailers).toEqual(["X-Sum", "4", "x-Other", "5"]);
+  await between.remove();
+  source.close();
+});
+
 test.each(["gzip, chunked", "gzip,chunked"])(
   "a request whose coding is %s is refused: its label would end at this hop",
   async (coding) => {
