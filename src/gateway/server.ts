@@ -105,6 +105,8 @@ export function createGatewayServer(deps: {
     handle,
   );
   server.maxConnections = limits.connectionsMax;
+  // No limit but that on the head's bytes: beyond a number Node leaves headers out, in silence and even those that frame.
+  server.maxHeadersCount = 0;
   return server;
 }
 

@@ -176,6 +176,20 @@ test("request headers keep their order and case; those of one hop stay behind", 
   expect(pairs).toContain(`host: 127.0.0.1:${upstream.port}`);
 });
 
+test("a body and every header arrive behind thousands of headers", async () => {
+  const many = Array.from({ length: 4_000 }, (_, index) => `x-${index}: 1\r\n`).join("");
+  const head = `POST /v2/many HTTP/1.1\r\nHost: h\r\n${many}Transfer-Encoding: chunked\r\n\r\n`;
+  const raw = await openRaw(gateway.port, `${head}4\r\nbody\r\n0\r\n\r\n`);
+  await eventually(
+    async () => raw.received(),
+    (text) => text.includes("\r\n\r\n4\r\nbody\r\n"),
+    { withinMs: 5_000, everyMs: 10 },
+  );
+  raw.socket.destroy();
+  const seen = upstream.seen.findLast(({ url }) => url === "/v2/many")!.rawHeaders;
+  expect(seen.filter((name) => name.startsWith("x-")).length).toBe(4_000);
+});
+
 test("trailers of a request are passed on, but for those that are not the primary's business", async () => {
   const head =
     "POST /v2/told-trailers HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n";

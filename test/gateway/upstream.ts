@@ -14,10 +14,15 @@ export async function startUpstream(
   handle: (request: IncomingMessage, response: ServerResponse) => void,
 ): Promise<TestUpstream> {
   const seen: TestUpstream["seen"] = [];
-  const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
-    seen.push({ method: request.method!, url: request.url!, rawHeaders: request.rawHeaders });
-    handle(request, response);
-  });
+  const server = createServer(
+    { keepAliveTimeout: 60_000, maxHeaderSize: 128 * 1024 },
+    (request, response) => {
+      seen.push({ method: request.method!, url: request.url!, rawHeaders: request.rawHeaders });
+      handle(request, response);
+    },
+  );
+  // All headers are seen, and heads may be as long as the gateway's.
+  server.maxHeadersCount = 0;
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
   return {
