@@ -1,4 +1,4 @@
-import type { Server } from "node:http";
+import type { Server, ServerResponse } from "node:http";
 import { Server as NetServer } from "node:net";
 
 /**
@@ -9,7 +9,7 @@ const idleGraceMs = 500;
 
 /**
  * Stops accepting, lets what is under way finish within the deadline, then cuts it off. Resolves when no connection
- * is left. The caller sees to it that every answer from now on ends its connection.
+ * is left. The caller sees to it that every answer from now on ends its connection ({@link lastIfClosing}).
  */
 export async function drainConnections(server: Server, deadlineMs: number): Promise<void> {
   // An HTTP server's own `close` would cut idle connections off at once.
@@ -26,4 +26,12 @@ export async function drainConnections(server: Server, deadlineMs: number): Prom
   clearTimeout(deadline);
   // What an HTTP server has beside its socket: the timer that checks on slow clients.
   server.close();
+}
+
+/**
+ * To be called before an answer's head goes out. Of a server that closes it is the last on its connection, and its
+ * client is told: whoever keeps the connection holds up the end, or sends the next request into it.
+ */
+export function lastIfClosing(response: ServerResponse, state: { readonly closing: boolean }): void {
+  if (state.closing) response.shouldKeepAlive = false;
 }

@@ -10,6 +10,7 @@ import {
 import { UpstreamBusy, type UpstreamCall } from "../http1/pool.js";
 import type { ResponseHead } from "../http1/response-head.js";
 import type { Turn } from "../http1/turn.js";
+import { lastIfClosing } from "./drain.js";
 import { countDuration } from "./histogram.js";
 import { wholeBodyBytesMax } from "./limits.js";
 import type { Primary } from "./primaries.js";
@@ -20,6 +21,14 @@ import { whenOver } from "./when-over.js";
 
 /** An answer up to this size goes out as text together with its head, which Node writes in one piece. */
 const textBytesMax = 16 * 1024;
+
+/** What all exchanges of one server share. */
+export interface Serving {
+  readonly state: { readonly closing: boolean };
+  readonly turn: Turn;
+  /** How long a client may take nothing of its answer. */
+  readonly clientSilenceMs: number;
+}
 
 /**
  * One request on its way to the primary and its answer on the way back, byte for byte, with backpressure both ways.
@@ -33,9 +42,8 @@ export class Exchange implements UpstreamHandler {
   readonly #replica: Primary;
   readonly #sighting: Sighting | null;
   readonly #stats: RouteStats;
-  readonly #silenceMs: number;
+  readonly #serving: Serving;
   readonly #receivedMs = performance.now();
-  readonly #turn: Turn;
   #call: UpstreamCall | null = null;
   #streams = false;
   #sentMs = 0;
@@ -48,23 +56,20 @@ export class Exchange implements UpstreamHandler {
   #full = false;
   #watched = false;
 
-  /** @param silenceMs how long the client may take nothing of its answer */
   constructor(
     request: IncomingMessage,
     response: ServerResponse,
     replica: Primary,
     stats: RouteStats,
     sighting: Sighting | null,
-    silenceMs: number,
-    turn: Turn,
+    serving: Serving,
   ) {
-    this.#turn = turn;
     this.#request = request;
     this.#response = response;
     this.#replica = replica;
     this.#stats = stats;
     this.#sighting = sighting;
-    this.#silenceMs = silenceMs;
+    this.#serving = serving;
   }
 
   /** @param target path and query for the primary, without its prefix */
@@ -140,6 +145,7 @@ export class Exchange implements UpstreamHandler {
     this.#primary = "answering";
     this.#sighting?.response(status, recorded, contentLength);
     const response = this.#response;
+    lastIfClosing(response, this.#serving.state);
     // No header of ours: the answer is the primary's.
     response.sendDate = false;
     response.writeHead(status, statusText, headers);
@@ -172,7 +178,7 @@ export class Exchange implements UpstreamHandler {
     this.#watched = true;
     const response = this.#response;
     // Node starts the time again at whatever the connection takes or brings.
-    response.setTimeout(this.#silenceMs, () => {
+    response.setTimeout(this.#serving.clientSilenceMs, () => {
       if (response.socket !== null && response.socket.writableLength > 0) response.destroy();
     });
   }
@@ -190,7 +196,7 @@ export class Exchange implements UpstreamHandler {
     if (this.#streams) this.#request.resume();
     if (rawTrailers.length > 0) response.addTrailers(pairs(passResponseTrailers(rawTrailers)));
     if (this.#only === null) this.#end();
-    else this.#turn.add(this);
+    else this.#serving.turn.add(this);
   }
 
   /** The turn's end: sends an answer that came whole, in one write. */
@@ -222,6 +228,7 @@ export class Exchange implements UpstreamHandler {
     }
     const status = statusOf(error);
     if (status === 503) this.#stats.busy += 1;
+    lastIfClosing(response, this.#serving.state);
     answerError(response, status, `the primary did not answer: ${messageOf(error)}`);
   }
 

@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import type { Config } from "../config.js";
 import { Turn } from "../http1/turn.js";
 import { readTarget } from "../protocol/call.js";
+import { lastIfClosing } from "./drain.js";
 import { Exchange } from "./exchange.js";
 import { clientCheckMs } from "./limits.js";
 import { answerError, answerJson } from "./replies.js";
@@ -33,7 +34,7 @@ export function createGatewayServer(deps: {
 }): Server {
   const { state, budget, otherStats, random, limits, checkMs = clientCheckMs } = deps;
 
-  const turn = new Turn();
+  const serving = { state, turn: new Turn(), clientSilenceMs: limits.clientSilenceMs };
   /** Requests that wait for their turn, by connection; none that was never sent ahead on. */
   const ahead = new WeakMap<Socket, number>();
   const ended = () => {
@@ -48,6 +49,7 @@ export function createGatewayServer(deps: {
       park(request, response);
       return;
     }
+    lastIfClosing(response, state);
     const method = request.method!;
     const target = originForm(request.url!);
     if (target === "/healthz" || target === "/readyz") {
@@ -57,8 +59,6 @@ export function createGatewayServer(deps: {
     state.inFlight += 1;
     // A client may go on sending what was answered already.
     response.once("close", () => whenOver(request, ended));
-    // No new requests on this connection; a client that keeps it would hold up the end.
-    if (state.closing) response.shouldKeepAlive = false;
     if (target === null) {
       answerError(response, 400, "the request's target is not a path");
       return;
@@ -75,7 +75,7 @@ export function createGatewayServer(deps: {
         ? sight(route, { method, path: target, rawHeaders: request.rawHeaders }, budget, random)
         : null;
     const stats = route?.stats ?? otherStats;
-    new Exchange(request, response, primary, stats, sighting, limits.clientSilenceMs, turn).start(target);
+    new Exchange(request, response, primary, stats, sighting, serving).start(target);
   }
 
   /** Node reads on while requests wait, holds each of them, and takes longer than linear time to end them all. */

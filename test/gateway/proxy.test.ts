@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import type { ServerResponse } from "node:http";
 import { createServer as createTcpServer } from "node:net";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -461,6 +462,29 @@ test("too many requests that wait for the primary are answered 503, and counted"
   const metrics = await (await fetch(narrow.metrics)).text();
   expect(metrics).toContain('understudy_gateway_busy_total{deployment=""} 2');
   await narrow.remove();
+  await source.close();
+});
+
+test("answers that are under way when the gateway closes end their connections, and say so", async () => {
+  const held: ServerResponse[] = [];
+  const source = await startUpstream((_, response) => void held.push(response));
+  const ending = await startTestGateway({ UNDERSTUDY_DEFAULT_PRIMARY: source.url });
+  const clients = [];
+  for (const count of [1, 2]) {
+    clients.push(await openRaw(ending.port, "GET /v2/x HTTP/1.1\r\nHost: h\r\n\r\n"));
+    await eventually(
+      async () => held.length,
+      (arrived) => arrived === count,
+      { everyMs: 5 },
+    );
+  }
+  const closed = ending.close();
+  held[0]!.end("late");
+  held[1]!.destroy();
+  await closed;
+  expect(clients[0]!.received()).toMatch(/^HTTP\/1\.1 200 [\s\S]*\r\nConnection: close\r\n[\s\S]*late$/);
+  expect(clients[1]!.received()).toMatch(/^HTTP\/1\.1 502 [\s\S]*\r\nConnection: close\r\n/);
+  await ending.remove();
   await source.close();
 });
 
