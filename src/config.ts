@@ -22,7 +22,7 @@ const urlOf = (...protocols: string[]) =>
   });
 
 /** Every setting, by the name of its environment variable. */
-const schema = z.object({
+const settings = z.object({
   DATABASE_URL: urlOf("postgres:", "postgresql:").optional(),
   REDIS_URL: urlOf("redis:", "rediss:").optional(),
   UNDERSTUDY_DATA_DIR: z.string().min(1).default(".understudy"),
@@ -80,6 +80,16 @@ const schema = z.object({
   UNDERSTUDY_BUFFER_BYTES: count(1_048_576, 1024 ** 3).default(64 * 1024 ** 2),
 });
 
+const schema = settings.refine(
+  ({ UNDERSTUDY_BODY_BYTES_MAX, UNDERSTUDY_BUFFER_BYTES }) =>
+    UNDERSTUDY_BODY_BYTES_MAX <= UNDERSTUDY_BUFFER_BYTES / 4,
+  {
+    path: ["UNDERSTUDY_BODY_BYTES_MAX"],
+    // Only what takes up to half of the buffer is sure to find room in it: a request and its answer.
+    error: "must be at most a quarter of UNDERSTUDY_BUFFER_BYTES, or the largest captures never fit",
+  },
+);
+
 /** Limits of the data plane; docs/gateway.md gives the reason of each. */
 export interface GatewaySettings {
   /** Processes that serve. */
@@ -88,7 +98,7 @@ export interface GatewaySettings {
   drainMs: number;
   /** How long a client's idle connection is kept. */
   keepAliveMs: number;
-  /** How long a client may take for its head, and for its whole request. */
+  /** How long a client may take for its head, and for its whole request, the head included. */
   headMs: number;
   requestMs: number;
   /** Largest head of a request or an answer. */
@@ -196,7 +206,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
       workers: env.UNDERSTUDY_GATEWAY_WORKERS,
       drainMs: env.UNDERSTUDY_GATEWAY_DRAIN_MS,
       keepAliveMs: env.UNDERSTUDY_GATEWAY_KEEPALIVE_MS,
-      headMs: env.UNDERSTUDY_GATEWAY_HEAD_MS,
+      headMs: Math.min(env.UNDERSTUDY_GATEWAY_HEAD_MS, env.UNDERSTUDY_GATEWAY_REQUEST_MS),
       requestMs: env.UNDERSTUDY_GATEWAY_REQUEST_MS,
       headBytesMax: env.UNDERSTUDY_GATEWAY_HEAD_BYTES_MAX,
       connectionsMax: env.UNDERSTUDY_GATEWAY_CONNECTIONS_MAX,

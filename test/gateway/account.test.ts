@@ -4,6 +4,7 @@ import { createTestDatabase, type TestDatabase } from "../support/database.js";
 import { eventually } from "../support/product.js";
 import { startTestGateway, type TestGateway } from "./gateway.js";
 import { echoModel, inferRequest, startUpstream, type TestUpstream } from "./upstream.js";
+import { openRaw } from "./wire.js";
 
 let database: TestDatabase;
 let store: Store;
@@ -72,19 +73,36 @@ test("what is sent is captured, and the ledger balances at every read under traf
   expect(new Set(ledgers.map((ledger) => ledger.received)).size).toBeGreaterThan(3);
 });
 
-test("what does not fit between the threads is dropped as buffer_full; the client has its answer", async () => {
+test("what does not fit into memory is dropped as buffer_full; the client has its answer", async () => {
   const before = await store.ledger.read(deploymentId, all);
   const small = await startTestGateway({
     DATABASE_URL: database.url,
     UNDERSTUDY_BUFFER_BYTES: String(1024 ** 2),
+    UNDERSTUDY_BODY_BYTES_MAX: String(1024 ** 2 / 4),
   });
-  const large = inferRequest(Array.from({ length: 400_000 }, (_, index) => index));
-  expect(large.length).toBeGreaterThan(2 * 1024 ** 2);
-  const post = (body: string) => fetch(`${small.url}/v2/models/m/infer`, { method: "POST", body });
-  expect((await post(large)).status).toBe(200);
-  expect((await post(inferRequest())).status).toBe(200);
+  const body = inferRequest().padEnd(1024 ** 2 / 4 - 1);
+  const head = `POST /v2/models/m/infer HTTP/1.1\r\nHost: h\r\nContent-Length: ${body.length}\r\n\r\n`;
+  // Five of them under way at once are more than the memory for four.
+  const clients = await Promise.all(
+    Array.from({ length: 5 }, () => openRaw(small.port, head + body.slice(0, -1))),
+  );
+  const received = async () => {
+    const metrics = await (await fetch(small.metrics)).text();
+    return Number(/body_bytes_total\{deployment="m",direction="request"\} (\d+)/.exec(metrics)?.[1] ?? 0);
+  };
+  await eventually(received, (bytes) => bytes === 5 * (body.length - 1), { withinMs: 10_000, everyMs: 20 });
+  for (const { socket, received } of clients) {
+    socket.write(body.slice(-1));
+    await eventually(
+      async () => received(),
+      (text) => text.endsWith("}"),
+      { withinMs: 5_000, everyMs: 5 },
+    );
+    expect(received()).toMatch(/^HTTP\/1\.1 200 /);
+    socket.destroy();
+  }
   await small.remove();
   const after = await store.ledger.read(deploymentId, all);
   expect(after).toMatchObject({ dropped: { buffer_full: 1 }, balanced: true, buffered: 0 });
-  expect(after.captured - before.captured).toBe(1);
+  expect(after.captured - before.captured).toBe(4);
 });
