@@ -2,7 +2,7 @@ import { createServer } from "node:http";
 import { collectDefaultMetrics, Registry } from "prom-client";
 import { listen } from "./process/listen.js";
 
-export { Counter, Gauge, Histogram, Registry } from "prom-client";
+export { type Aggregator, Counter, Gauge, Histogram, Registry } from "prom-client";
 
 // Their names end in _total although they are gauges, which `promtool check metrics` rejects.
 const misnamed = [

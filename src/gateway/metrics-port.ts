@@ -29,7 +29,7 @@ export function answerMetrics(registry: Registry): () => void {
   return () => process.off("message", hear);
 }
 
-/** What all serving processes count, added up, in Prometheus' form. */
+/** What all serving processes count, put together as each metric says, in Prometheus' form. */
 export function createSummedMetrics(): { contentType: string; metrics(): Promise<string> } {
   let questions = 0;
   return {

@@ -1,4 +1,4 @@
-import { Counter, createMetrics, Gauge, type Registry } from "../metrics.js";
+import { type Aggregator, Counter, createMetrics, Gauge, type Registry } from "../metrics.js";
 import type { CaptureLink } from "./capture-link.js";
 import { registerDurations } from "./histogram.js";
 import type { ServerState } from "./server.js";
@@ -48,15 +48,16 @@ export function createGatewayMetrics(deps: {
     },
   );
 
-  const gauge = (name: string, help: string, read: () => number) => {
-    const metric: Gauge = new Gauge({ name, help, registers, collect: () => metric.set(read()) });
+  /** @param aggregator what several processes that serve one port come to together */
+  const gauge = (name: string, help: string, read: () => number, aggregator: Aggregator = "sum") => {
+    const metric: Gauge = new Gauge({ name, help, registers, aggregator, collect: () => metric.set(read()) });
   };
   gauge(
     "understudy_gateway_requests_in_flight",
     "Requests that have no whole answer yet.",
     () => state.inFlight,
   );
-  gauge("understudy_capture_up", "1 while the capture thread runs.", () => (link.up ? 1 : 0));
+  gauge("understudy_capture_up", "1 while the capture thread runs.", () => (link.up ? 1 : 0), "min");
   gauge(
     "understudy_capture_buffer_bytes",
     "Bytes on their way to the capture thread.",
@@ -74,6 +75,7 @@ export function createGatewayMetrics(deps: {
     "understudy_clock_offset_seconds",
     "This machine's wall clock minus Postgres' clock; 0 while it is not known.",
     () => link.stats.clockOffsetMs / 1000,
+    "average",
   );
   const passed = new Counter({
     name: "understudy_gateway_body_bytes_total",

@@ -80,7 +80,7 @@ test("what does not fit into memory is dropped as buffer_full; the client has it
     UNDERSTUDY_BUFFER_BYTES: String(1024 ** 2),
     UNDERSTUDY_BODY_BYTES_MAX: String(1024 ** 2 / 4),
   });
-  const body = inferRequest().padEnd(1024 ** 2 / 4 - 1);
+  const body = inferRequest().padEnd(240_000);
   const head = `POST /v2/models/m/infer HTTP/1.1\r\nHost: h\r\nContent-Length: ${body.length}\r\n\r\n`;
   // Five of them under way at once are more than the memory for four.
   const clients = await Promise.all(

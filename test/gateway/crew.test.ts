@@ -1,7 +1,8 @@
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { packageRoot } from "../../src/paths.js";
 import { type Child, startChild } from "../../src/process/child.js";
 import { createStore, type Store } from "../../src/store/store.js";
 import { createTestDatabase, type TestDatabase } from "../support/database.js";
@@ -37,6 +38,8 @@ beforeEach(async () => {
       DATABASE_URL: database.url,
       UNDERSTUDY_DATA_DIR: dataDir,
       UNDERSTUDY_LOG_LEVEL: "fatal",
+      UNDERSTUDY_TEST_CLOCK: join(dataDir, "clock"),
+      NODE_OPTIONS: `--import=file://${join(packageRoot, "test/faults/clock-step.mjs")}`,
     },
   });
 });
@@ -103,6 +106,22 @@ test("several processes serve one port, their accounts and their metrics add up,
   expect(pids.filter(isThere)).toEqual([]);
   expect((await readdir(join(dataDir, "spool"))).length).toBe(0);
 });
+
+test("what is one thing for all processes is not added up", async () => {
+  const value = async (name: string) => {
+    const text = await (await fetch(String(crew.ready.metrics))).text();
+    return Number(new RegExp(`^${name} (.+)$`, "m").exec(text)?.[1]);
+  };
+  const isUp = (up: number) => up === 1;
+  await eventually(() => value("understudy_capture_up"), isUp, { withinMs: 15_000, everyMs: 100 });
+  await writeFile(join(dataDir, "clock"), "3600000");
+  const anHour = (seconds: number) => Math.abs(seconds - 3_600) < 60;
+  const offset = () => value("understudy_clock_offset_seconds");
+  // On its way there a process or two tell of it, so it has to stay.
+  await eventually(offset, anHour, { withinMs: 30_000, everyMs: 100 });
+  await new Promise((resolve) => setTimeout(resolve, 3_000));
+  expect(anHour(await offset())).toBe(true);
+}, 60_000);
 
 test("a process that is killed is replaced; the others serve on, and the account knows what was lost", async () => {
   const pids = await workerPids();
