@@ -110,13 +110,16 @@ export function createGatewayServer(deps: {
   return server;
 }
 
+/** Scheme and authority of a whole URL. What follows is passed on as it is: no path is made better on its way. */
+const origin = /^https?:\/\/[^/?#]+/i;
+
 /** Clients of a proxy send whole URLs; `*` and the like name nothing that could be passed on. */
 function originForm(target: string): string | null {
   if (target.startsWith("/")) return target;
-  if (!URL.canParse(target)) return null;
-  const { protocol, pathname, search } = new URL(target);
-  // Of other schemes the path may be empty, or begin with anything.
-  return protocol === "http:" || protocol === "https:" ? pathname + search : null;
+  const before = origin.exec(target)?.[0];
+  if (before === undefined) return null;
+  const path = target.slice(before.length);
+  return path.startsWith("/") ? path : `/${path}`;
 }
 
 function noPrimary(model: string | null): string {

@@ -560,14 +560,19 @@ describe("bad requests end at the gateway, and harm no other", () => {
     raw.socket.destroy();
   });
 
-  test("a whole URL as the target is read as its path", async () => {
-    const raw = await openRaw(
-      gateway.port,
-      `GET http://other.example/v2/absolute?q=1 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n`,
-    );
-    await raw.closed;
-    expect(upstream.seen.at(-1)!.url).toBe("/v2/absolute?q=1");
-  });
+  test.each([
+    ["http://other.example/v2/absolute?q=1", "/v2/absolute?q=1"],
+    ["HTTPS://u:p@[::1]:8000/a/%2e%2e/b\\c/../d?x=y", "/a/%2e%2e/b\\c/../d?x=y"],
+    ["http://other.example", "/"],
+    ["http://other.example?q=/", "/?q=/"],
+  ])(
+    "of the whole URL %s the primary is asked for what follows the authority, as it is",
+    async (url, path) => {
+      const raw = await openRaw(gateway.port, `GET ${url} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n`);
+      await raw.closed;
+      expect(upstream.seen.at(-1)!.url).toBe(path);
+    },
+  );
 });
 
 test("the default primary's own path comes before every path", async () => {
