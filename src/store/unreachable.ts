@@ -1,4 +1,5 @@
 import { messageOf } from "../errors.js";
+import { driverCauseOf } from "./driver-error.js";
 
 /** Words of Prisma's adapter for pg for a database that cannot be asked. */
 const kinds = new Set([
@@ -20,10 +21,7 @@ const sayings = /Connection terminated|timeout exceeded when trying to connect|Q
 
 /** Whether an error of the store means that the database cannot be asked now, and not that it was asked wrongly. */
 export function isUnreachable(error: unknown): boolean {
-  const meta = (
-    error as { meta?: { driverAdapterError?: { cause?: { kind?: string; code?: string } } } } | null
-  )?.meta;
-  const cause = meta?.driverAdapterError?.cause;
+  const cause = driverCauseOf(error);
   if (cause?.kind !== undefined && kinds.has(cause.kind)) return true;
   if (cause?.code !== undefined && sqlStates.test(cause.code)) return true;
   return sayings.test(messageOf(error));

@@ -134,6 +134,8 @@ test("facts are counted by captured minute, judged minute, primary version and s
     { series: "s", label: "a", value: 3 },
     { series: "s", label: "b", value: 7 },
     { series: "t", label: "a" },
+    { series: "odd", label: 'a"b,{\\}', value: Number.NaN },
+    { series: "odd", label: "NULL", value: 1 },
   ];
   const rows = captures.map((capture, i) =>
     outcomeRow(capture, { facts: i === 1 ? facts.slice(0, 1) : facts }),
@@ -153,10 +155,13 @@ test("facts are counted by captured minute, judged minute, primary version and s
     ];
   });
   expect(seen.sort()).toEqual([
+    [0, "1", "odd", { 'a"b,{\\}': 1, NULL: 1 }, Number.NaN],
     [0, "1", "s", { a: 2, b: 1 }, 7],
     [0, "1", "t", { a: 1 }, null],
+    [0, "2", "odd", { 'a"b,{\\}': 1, NULL: 1 }, Number.NaN],
     [0, "2", "s", { a: 1, b: 1 }, 7],
     [0, "2", "t", { a: 1 }, null],
+    [1, "1", "odd", { 'a"b,{\\}': 1, NULL: 1 }, Number.NaN],
     [1, "1", "s", { a: 1, b: 1 }, 7],
     [1, "1", "t", { a: 1 }, null],
   ]);
@@ -249,6 +254,48 @@ test("captures that have an outcome already are neither overwritten nor counted"
   expect(outcomes.map((outcome) => outcome.result)).toEqual(["match", "match", "mismatch", "mismatch"]);
   expect(diffs).toBe(2);
   expect(await dispositionsOf(candidate.liveRunId)).toEqual({ compared: 4 });
+});
+
+test("works that have captures in common, committed at the same time, count each once", async () => {
+  const { deployment, candidate } = await addShadow(world);
+  const captures = rowsOf(40);
+  const works = await Promise.all(
+    [captures.slice(0, 10), captures.slice(10, 20), captures.slice(20, 30), captures.slice(30)].map(
+      async (own) => (await leaseSegment(world, deployment.id, own)).work,
+    ),
+  );
+  const said = await Promise.all(
+    works.map((work, i) => {
+      const rows = captures.slice(8 * i, 8 * i + 16).map((capture) => outcomeRow(capture));
+      return world.store.outcomes.commitWork({ workId: work.id, lease: work.lease, judgedAtMs, rows });
+    }),
+  );
+  expect(said).toEqual(works.map(() => "committed"));
+  const { outcomes, diffs } = await traceOf(candidate.liveRunId);
+  expect(outcomes).toHaveLength(40);
+  expect(diffs).toBe(40);
+  expect(await dispositionsOf(candidate.liveRunId)).toEqual({ compared: 40 });
+});
+
+test("of outputs that have one name once they are stored, the first is kept", async () => {
+  const { deployment, candidate } = await addShadow(world);
+  const [capture] = rowsOf(1);
+  const { work } = await leaseSegment(world, deployment.id, [capture!]);
+  const outputs = ["y\0", "y\ufffd", "y\ud800", "y"].map((output, elements) =>
+    outputComparison({ output, elements }),
+  );
+  const commit = {
+    workId: work.id,
+    lease: work.lease,
+    judgedAtMs,
+    rows: [outcomeRow(capture!, { outputs })],
+  };
+  expect(await world.store.outcomes.commitWork(commit)).toBe("committed");
+  const kept = await world.prisma.outputDiff.findMany({ where: { runId: candidate.liveRunId } });
+  expect(kept.map(({ output, elements }) => [output, Number(elements)]).sort()).toEqual([
+    ["y", 3],
+    ["y\ufffd", 0],
+  ]);
 });
 
 test("a work without rows is done", async () => {
