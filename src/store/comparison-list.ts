@@ -27,12 +27,14 @@ export async function listComparisons(
     const direction = query.descending ? Prisma.sql`DESC` : Prisma.sql`ASC`;
     return Prisma.sql`ORDER BY ${value} ${direction}, ${capture} ${direction}`;
   };
-  const heads = streams.map(({ from, value, where }) => {
-    const capture = Prisma.sql`o.capture_id`;
-    const conditions = [...where, ...beyond(query, value), ...numbered(query, value)];
-    return Prisma.sql`(
-      SELECT o.day, o.capture_id, ${value} AS value FROM ${from}
-      WHERE ${Prisma.join(conditions, " AND ")} ${order(value, capture)} LIMIT ${query.limit})`;
+  const heads = streams.flatMap(({ from, of, value, where, limit }) => {
+    const capture = Prisma.sql`${of}.capture_id`;
+    const conditions = [...where, ...beyond(query, value, capture), ...numbered(query, value)];
+    return rangeParts(query, of).map(
+      (within) => Prisma.sql`(
+      SELECT ${of}.day, ${capture}, ${value} AS value FROM ${from}
+      WHERE ${Prisma.join([...conditions, ...within], " AND ")} ${order(value, capture)} LIMIT ${limit})`,
+    );
   });
   const rows = await prisma.$queryRaw<
     (ComparisonColumns & Pick<ListedComparison, "mismatching" | "flips">)[]
@@ -67,48 +69,56 @@ export async function listComparisons(
 /** Rows in the order that is asked for. */
 interface Stream {
   from: Prisma.Sql;
+  /** The table in it that names day and capture. */
+  of: Prisma.Sql;
   value: Prisma.Sql;
   where: Prisma.Sql[];
+  limit: Prisma.Sql;
 }
 
 /**
- * Outcomes by their own columns; outputs that differ by theirs, each with its outcome. A kind alone is that of the
- * whole, or of any output.
+ * Outcomes by their own columns; outputs that differ by theirs, each with its outcome where that is asked for something.
+ * A kind alone is that of the whole, or of any output.
  */
 async function streamsOf(prisma: PrismaClient, query: ComparisonQuery): Promise<Stream[]> {
   const { runId, result, output, kind, sort } = query;
-  const outcomes = (...where: Prisma.Sql[]): Stream => {
-    const value = sortColumns[sort].outcome;
+  const outcomes = (...where: Prisma.Sql[]): Stream => ({
+    from: Prisma.sql`outcomes o`,
+    of: Prisma.sql`o`,
+    value: sortColumns[sort].outcome,
+    where: [Prisma.sql`o.run_id = ${runId}`, ...where, ...ofWhole(query)],
+    limit: Prisma.sql`${query.limit}`,
+  });
+  const outputs = (where: Prisma.Sql[], whole: Prisma.Sql[] = []): Stream => {
+    const wanted = [...whole, ...ofWhole(query)];
     return {
-      from: Prisma.sql`outcomes o`,
-      value,
-      where: [Prisma.sql`o.run_id = ${runId}`, ...where, ...common(query, Prisma.sql`o.captured_at`)],
+      from:
+        wanted.length === 0
+          ? Prisma.sql`output_diffs d`
+          : Prisma.sql`output_diffs d
+              JOIN outcomes o ON o.day = d.day AND o.run_id = d.run_id AND o.capture_id = d.capture_id`,
+      of: Prisma.sql`d`,
+      value: sortColumns[sort].output,
+      where: [Prisma.sql`d.run_id = ${runId} AND d.kind IS NOT NULL`, ...where, ...wanted],
+      // What is asked of an output goes together, which Postgres does not know: it expects so few rows that it would
+      // read and sort them all. Of a number that it cannot see it expects a tenth of them, and goes by the order.
+      limit: Prisma.sql`(SELECT ${query.limit}::int)`,
     };
   };
-  const outputs = (...where: Prisma.Sql[]): Stream => ({
-    from: Prisma.sql`output_diffs d
-      JOIN outcomes o ON o.day = d.day AND o.run_id = d.run_id AND o.capture_id = d.capture_id`,
-    value: sortColumns[sort].output,
-    where: [
-      Prisma.sql`d.run_id = ${runId} AND d.kind IS NOT NULL`,
-      ...where,
-      ...common(query, Prisma.sql`d.captured_at`),
-    ],
-  });
   const wholeResult = result === null ? [] : [resultIs(result)];
   if (output === null) {
     if (kind === null) return [outcomes(...wholeResult)];
     const names = await outputsOfKind(prisma, runId, kind);
     return [
       outcomes(Prisma.sql`o.kind = ${kind}`, ...wholeResult),
-      ...names.map((name) => outputs(Prisma.sql`d.kind = ${kind} AND d.output = ${name}`, ...wholeResult)),
+      ...names.map((name) => outputs([Prisma.sql`d.kind = ${kind} AND d.output = ${name}`], wholeResult)),
     ];
   }
   // Of a named output, the result that is asked for is its own: another output may have made the whole a mismatch.
   const named = Prisma.sql`d.output = ${output}`;
   const ownResult = result === null ? [] : [Prisma.sql`d.result = ${result}`];
-  if (kind !== null) return [outputs(named, Prisma.sql`d.kind = ${kind}`, ...ownResult)];
-  if (result === "mismatch") return [outputs(named, ...ownResult)];
+  if (kind !== null) return [outputs([named, Prisma.sql`d.kind = ${kind}`, ...ownResult])];
+  if (result === "mismatch") return [outputs([named, ...ownResult])];
   return [
     outcomes(Prisma.sql`EXISTS (
       SELECT FROM output_diffs d
@@ -155,22 +165,45 @@ function resultIs(result: NonNullable<ComparisonQuery["result"]>): Prisma.Sql {
     : Prisma.sql`o.result = ${result} AND o.result <> 'match'`;
 }
 
-/** Conditions that hold of the comparison as a whole. */
-function common(query: ComparisonQuery, capturedAt: Prisma.Sql): Prisma.Sql[] {
-  const { sample, signature, tag, fromMs, toMs } = query;
+/** Conditions on the outcome `o`, of a comparison as a whole. */
+function ofWhole({ sample, signature, tag }: ComparisonQuery): Prisma.Sql[] {
   const found: Prisma.Sql[] = [];
   if (sample !== null)
     found.push(sample === "base" ? Prisma.sql`o.sample = 'base'` : Prisma.sql`o.sample = 'targeted'`);
   if (signature !== null) found.push(Prisma.sql`o.signature = ${signature}`);
   if (tag !== null) found.push(hasTag(tag));
-  // The day says the same again, so that the other days' partitions are not looked at.
-  if (fromMs !== null) {
-    found.push(Prisma.sql`${capturedAt} >= ${time(fromMs)}::timestamptz AND o.day >= ${dayOf(fromMs)}::date`);
-  }
-  if (toMs !== null) {
-    found.push(Prisma.sql`${capturedAt} < ${time(toMs)}::timestamptz AND o.day <= ${dayOf(toMs)}::date`);
-  }
   return found;
+}
+
+/**
+ * The range in parts, each by conditions on the table `of`. By time it is one, and the day says the same again, so that
+ * the other days' partitions are not looked at. By a number, whole days are found in its order alone; a day that the
+ * range cuts is a part of its own, for which Postgres chooses between that order and the time by how much is left of it.
+ */
+function rangeParts({ fromMs, toMs, sort }: ComparisonQuery, of: Prisma.Sql): Prisma.Sql[][] {
+  const since =
+    fromMs === null
+      ? null
+      : { at: Prisma.sql`${of}.captured_at >= ${time(fromMs)}::timestamptz`, day: dayOf(fromMs) };
+  const until =
+    toMs === null
+      ? null
+      : { at: Prisma.sql`${of}.captured_at < ${time(toMs)}::timestamptz`, day: dayOf(toMs) };
+  const onDay = (how: "=" | "<" | "<=" | ">" | ">=", day: string) =>
+    Prisma.sql`${of}.day ${Prisma.raw(how)} ${day}::date`;
+  if (sort === "capturedAt" || (since !== null && since.day === until?.day)) {
+    return [
+      [
+        ...(since === null ? [] : [since.at, onDay(">=", since.day)]),
+        ...(until === null ? [] : [until.at, onDay("<=", until.day)]),
+      ],
+    ];
+  }
+  return [
+    [...(since === null ? [] : [onDay(">", since.day)]), ...(until === null ? [] : [onDay("<", until.day)])],
+    ...(since === null ? [] : [[since.at, onDay("=", since.day)]]),
+    ...(until === null ? [] : [[until.at, onDay("=", until.day)]]),
+  ];
 }
 
 function numbered({ sort }: ComparisonQuery, value: Prisma.Sql): Prisma.Sql[] {
@@ -183,7 +216,7 @@ function hasTag({ name, value }: NonNullable<ComparisonQuery["tag"]>): Prisma.Sq
   )`;
 }
 
-function beyond(query: ComparisonQuery, column: Prisma.Sql): Prisma.Sql[] {
+function beyond(query: ComparisonQuery, column: Prisma.Sql, capture: Prisma.Sql): Prisma.Sql[] {
   if (query.after === null) return [];
   const than = query.descending ? Prisma.sql`<` : Prisma.sql`>`;
   const value =
@@ -191,5 +224,5 @@ function beyond(query: ComparisonQuery, column: Prisma.Sql): Prisma.Sql[] {
       ? Prisma.sql`${time(query.after.value)}::timestamptz`
       : // As text: Prisma turns a raw parameter NaN or Infinity into NULL.
         Prisma.sql`${String(query.after.value)}::text::float8`;
-  return [Prisma.sql`(${column}, o.capture_id) ${than} (${value}, ${query.after.captureId}::uuid)`];
+  return [Prisma.sql`(${column}, ${capture}) ${than} (${value}, ${query.after.captureId}::uuid)`];
 }

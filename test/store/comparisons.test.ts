@@ -151,6 +151,28 @@ describe.each([
   });
 });
 
+/** Within a day, over midnight, of whole days, open at either end; and nothing. */
+test.each<[fromMs: number | null, toMs: number | null]>([
+  [noonMs + 1, noonMs + 3],
+  [noonMs - dayMs, noonMs + 2],
+  [noonMs - dayMs + 1, noonMs + 2],
+  [noonMs - dayMs / 2, noonMs + dayMs / 2],
+  [noonMs - 3 * dayMs, noonMs + 3 * dayMs],
+  [noonMs + 2, null],
+  [null, noonMs + 2],
+  [noonMs + 4, noonMs],
+])("a range of time, %s to %s, sorted by anything", async (fromMs, toMs) => {
+  for (const over of [{}, { result: "mismatch" }, { output: "a", result: "mismatch" }] as const) {
+    for (const sort of ["capturedAt", "maxAbs", "candidateMs"] as const) {
+      const whole = await world.store.comparisons.list(query({ ...over, sort }));
+      const within = whole.filter(
+        ({ capturedAtMs: at }) => (fromMs === null || at >= fromMs) && (toMs === null || at < toMs),
+      );
+      expect(await world.store.comparisons.list(query({ ...over, sort, fromMs, toMs }))).toEqual(within);
+    }
+  }
+});
+
 const values = {
   capturedAt: (place: number) => story[place]!.at,
   maxAbs: (place: number) => story[place]!.maxAbs,
