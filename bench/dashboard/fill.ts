@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { sketchGamma } from "../../src/stats/sketch.js";
 import type { ComparisonSort } from "../../src/store/comparisons.js";
 import { partitionName } from "../../src/store/partitions.js";
@@ -42,32 +43,45 @@ export async function fill(database: BenchDatabase, comparisons: number): Promis
       last: Math.min(comparisons, first + perDay) - 1,
     };
   });
-  // Two at a time: so many processors a machine is expected to have.
+  // Two at a time, so many processors a machine is expected to have; what they count is folded meanwhile.
   const todo = [...dayList];
   const worker = async () => {
     for (let next = todo.shift(); next; next = todo.shift()) {
-      const outcomes = await emptyPartition(query, "outcomes", next.day);
-      await query(outcomeRows(outcomes, { runId, everyMs, ...next }));
+      await query(outcomeRows({ runId, everyMs, ...next }));
       await derive(query, next.day, deploymentId);
+      for (const table of filledTables) await attach(query, table, next.day);
     }
   };
-  await Promise.all([worker(), worker()]);
-  await Promise.all(
-    ["outcomes", "output_diffs", "captures"].map(async (table) => {
-      for (const { day } of dayList) await attach(query, table, day);
-    }),
-  );
+  const filled = Promise.all([worker(), worker()]);
+  await foldUntil(filled, database.store);
   await query(catalogue(deploymentId, runId));
-  for (const table of ["outcomes", "output_diffs", "captures", "segments", "work", "segment_counts"]) {
+  for (const table of [...filledTables, "segments", "work", "segment_counts"])
     await query(`ANALYZE ${table}`);
-  }
-  while ((await database.store.rollups.compact()) > 0);
-  await query("ANALYZE rollups");
+  // As the server does by itself, where nobody has told it not to: what was folded leaves no trace.
+  for (const table of ["rollup_deltas", "rollups"]) await query(`VACUUM ANALYZE ${table}`);
   return {
     comparisons,
     middle: await middleOf(query, comparisons),
     lastMs: today - dayMs + (8 + hoursPerDay) * 3_600_000,
   };
+}
+
+const filledTables = ["outcomes", "output_diffs", "captures"] as const;
+
+/** Folds what is counted while the tables are filled, and all of it at the end. */
+async function foldUntil(filled: Promise<unknown>, { rollups }: BenchDatabase["store"]): Promise<void> {
+  let busy = true;
+  const ended = filled.finally(() => {
+    busy = false;
+  });
+  const fold = async () => {
+    while (busy) {
+      await rollups.compact();
+      await sleep(100);
+    }
+  };
+  await Promise.all([ended, fold()]);
+  await rollups.compact();
 }
 
 /** Near enough: of many rows, ten thousand are looked at. */
@@ -89,12 +103,16 @@ async function middleOf(query: Query, comparisons: number): Promise<Filled["midd
   };
 }
 
-/** A table for one day that is not a partition yet, and has no index. */
-async function emptyPartition(query: Query, table: string, day: string): Promise<string> {
+/**
+ * Makes a table for one day that is not a partition yet, and has no index, from a SELECT of its columns. In one
+ * transaction: so the rows need no write-ahead log.
+ */
+function newPartition(table: string, day: string, columns: string, select: string): string {
   const name = partitionName(table, day);
-  await query(`DROP TABLE IF EXISTS ${name}`);
-  await query(`CREATE TABLE ${name} (LIKE ${table} INCLUDING DEFAULTS)`);
-  return name;
+  return `
+    DROP TABLE IF EXISTS ${name};
+    CREATE TABLE ${name} (LIKE ${table} INCLUDING DEFAULTS);
+    INSERT INTO ${name} (${columns}) ${select}`;
 }
 
 async function attach(query: Query, table: string, day: string): Promise<void> {
@@ -106,13 +124,20 @@ async function attach(query: Query, table: string, day: string): Promise<void> {
 /** A number in [0, 1) for each row that looks drawn; `salt` tells draws apart. */
 const draw = (salt: number) => `((hashint8(i * 16 + ${salt})::bigint + 2147483648) / 4294967296.0::float8)`;
 
-function outcomeRows(
-  table: string,
-  of: { runId: number; day: string; startMs: number; first: number; last: number; everyMs: number },
-): string {
-  return `
-    INSERT INTO ${table} (day, run_id, capture_id, work_id, captured_at, judged_at, sample, disposition, reason, result,
-                          kind, signature, flip, primary_version, primary_ms, candidate_ms, attempts, max_abs, max_rel)
+function outcomeRows(of: {
+  runId: number;
+  day: string;
+  startMs: number;
+  first: number;
+  last: number;
+  everyMs: number;
+}): string {
+  return newPartition(
+    "outcomes",
+    of.day,
+    `day, run_id, capture_id, work_id, captured_at, judged_at, sample, disposition, reason, result, kind, signature, flip,
+     primary_version, primary_ms, candidate_ms, attempts, max_abs, max_rel`,
+    `
     SELECT '${of.day}', ${of.runId},
       (lpad(to_hex(ms), 12, '0') || '7000' || lpad(to_hex(i), 16, '8000000000000000'))::uuid,
       i / ${capturesPerSegment} + 1, at, at, CASE WHEN lot < 0.99 THEN 'base' ELSE 'targeted' END,
@@ -134,24 +159,33 @@ function outcomeRows(
                WHEN ${draw(5)} < 0.053 THEN 'incomparable' ELSE 'match' END AS result
         FROM generate_series(${of.first}::bigint, ${of.last}::bigint) AS i
       ) AS drawn
-    ) AS row`;
+    ) AS row`,
+  );
 }
 
 /** What hangs on the outcomes of one day. */
 async function derive(query: Query, day: string, deploymentId: number): Promise<void> {
   const outcomes = partitionName("outcomes", day);
-  const captures = await emptyPartition(query, "captures", day);
-  await query(`
-    INSERT INTO ${captures} (day, id, deployment_id, segment_id, row, received_at, transport, primary_version, status,
-                             primary_ms, request_bytes, response_bytes, sample, tags, redacted)
+  await query(
+    newPartition(
+      "captures",
+      day,
+      `day, id, deployment_id, segment_id, row, received_at, transport, primary_version, status, primary_ms, request_bytes,
+       response_bytes, sample, tags, redacted`,
+      `
     SELECT day, capture_id, ${deploymentId}, ${segmentId("work_id")}, 0, captured_at, 'http-json', '1', 200, primary_ms,
       400, 250, sample, jsonb_build_object('client', 'c' || (hashint8(work_id) & 15)), '{}'
-    FROM ${outcomes}`);
-  const diffs = await emptyPartition(query, "output_diffs", day);
+    FROM ${outcomes}`,
+    ),
+  );
   // A wrong shape is that of `boxes`, all else is of `logits`.
-  await query(`
-    INSERT INTO ${diffs} (day, run_id, capture_id, output, result, kind, datatype, shape, elements, mismatches, max_abs,
-                          max_rel, flip, captured_at, comparison_max_abs, comparison_ms)
+  await query(
+    newPartition(
+      "output_diffs",
+      day,
+      `day, run_id, capture_id, output, result, kind, datatype, shape, elements, mismatches, max_abs, max_rel, flip,
+       captured_at, comparison_max_abs, comparison_ms`,
+      `
     SELECT day, run_id, capture_id, output, CASE WHEN differs THEN result ELSE 'match' END, CASE WHEN differs THEN kind END,
       'FP32', '{1,10}', 10, CASE WHEN differs THEN 1 ELSE 0 END, max_abs, max_rel, flip,
       CASE WHEN differs THEN captured_at END, CASE WHEN differs THEN max_abs END, CASE WHEN differs THEN candidate_ms END
@@ -160,7 +194,9 @@ async function derive(query: Query, day: string, deploymentId: number): Promise<
       FROM unnest(ARRAY['logits', 'boxes']) AS output
     ) AS d
     WHERE disposition = 'compared'
-      AND (result <> 'match' OR (hashint8(work_id) + extract(milliseconds FROM captured_at)::int) % 100 < ${100 * keptMatches})`);
+      AND (result <> 'match' OR (hashint8(work_id) + extract(milliseconds FROM captured_at)::int) % 100 < ${100 * keptMatches})`,
+    ),
+  );
   await query(counterDeltas(outcomes));
   for (const [series, value] of [
     ["latency/primary", "primary_ms"],

@@ -21,6 +21,8 @@ export async function openWorlds({ onEnd, say }: BenchContext, sizes: readonly n
       fsync: "off",
       synchronous_commit: "off",
       full_page_writes: "off",
+      wal_level: "minimal",
+      max_wal_senders: 0,
       max_wal_size: "8GB",
       shared_buffers: "1GB",
       maintenance_work_mem: "512MB",
