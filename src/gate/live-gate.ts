@@ -9,6 +9,7 @@ import { digestOf } from "./evidence.js";
 import { type GateCase, lookAt, reportOn } from "./judge-set.js";
 import { countText, percentText } from "./numbers.js";
 import { type SetCounts, sum } from "./set.js";
+import { testedCandidate } from "./tested-candidate.js";
 
 /** Segments in a set: a gate of a month of heavy traffic is better made of a selection. */
 const worksMax = 500_000;
@@ -38,7 +39,7 @@ export async function runLiveGate(
   request: LiveGateRequest,
 ): Promise<number> {
   const deployment = await store.registry.getDeployment(request.deployment);
-  const candidate = await store.registry.getCandidate(request.deployment, request.candidate);
+  const candidate = await testedCandidate(store, deployment.name, request.candidate);
   const runId = candidate.liveRunId;
   const { criteria, sinceMs, author } = request;
   const id = await store.gates.create({

@@ -5,6 +5,7 @@ import type { StoredGate } from "../store/gate-types.js";
 import type { Alias, Promotion } from "../store/promotions.js";
 import type { Store } from "../store/store.js";
 import { lapseOf, standingOf } from "./standing.js";
+import { testedCandidate } from "./tested-candidate.js";
 
 export interface PromotionRequest {
   deployment: string;
@@ -25,7 +26,7 @@ export async function promote(
   { deployment: name, candidate: candidateName, alias, by }: PromotionRequest,
 ): Promise<Promotion> {
   const deployment = await store.registry.getDeployment(name);
-  const candidate = await store.registry.getCandidate(name, candidateName);
+  const candidate = await testedCandidate(store, name, candidateName);
   const [newest] = await store.gates.list({
     deployment: name,
     candidate: candidate.name,

@@ -11,6 +11,7 @@ import { digestOf } from "./evidence.js";
 import { type GateCase, lookAt, reportOn } from "./judge-set.js";
 import { countText, msText } from "./numbers.js";
 import type { SetCounts } from "./set.js";
+import { testedCandidate } from "./tested-candidate.js";
 
 /** Requests of its replay in flight at most. */
 const concurrency = 8;
@@ -44,7 +45,7 @@ export async function openSelectionGate(deps: Deps, request: SelectionGateReques
   const { store, requireAnswering } = deps;
   const { criteria, author } = request;
   const deployment = await store.registry.getDeployment(request.deployment);
-  const candidate = await store.registry.getCandidate(deployment.name, request.candidate);
+  const candidate = await testedCandidate(store, deployment.name, request.candidate);
   const selection = await store.selections.get(deployment.name, request.selection);
   requireSealed(selection);
   const known = await store.gates.reusable({ candidateId: candidate.id, selectionId: selection.id });

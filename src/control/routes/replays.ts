@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { UnderstudyError } from "../../errors.js";
+import { testedCandidate } from "../../gate/tested-candidate.js";
 import { endStates, type ReplayTarget, type Replay as StoredReplay } from "../../store/replay-types.js";
 import type { Deployment } from "../../store/types.js";
 import { type Replay, type ReplayCreate, replay, replayCreate, replayPage, replaysQuery } from "../api.js";
@@ -120,8 +121,7 @@ async function targetOf(
     return { kind: "url", endpoint, metadata: {} };
   }
   if (body.candidate !== undefined) {
-    const { name, state, endpoint } = await store.registry.getCandidate(deployment.name, body.candidate);
-    if (state === "target") throw notACandidate(name);
+    const { name, endpoint } = await testedCandidate(store, deployment.name, body.candidate);
     // A file of ours is loaded by the worker; it was, once, when it was registered.
     if (!endpoint.url.startsWith("onnx:")) await upstream.describe(endpoint);
     return { kind: "candidate", name };
@@ -137,11 +137,6 @@ async function targetOf(
     metadata: await upstream.describe(deployment.control),
   };
 }
-
-const notACandidate = (name: string) =>
-  new UnderstudyError("not_found", `${JSON.stringify(name)} is no candidate, but what replays were sent to`, {
-    hint: "Name a candidate, or give control or target.",
-  });
 
 function replayId(text: string): number {
   if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
