@@ -14,6 +14,7 @@ interface Options {
   maxAge?: number | null;
   retries?: number;
   backfill?: true | number;
+  newRevision?: boolean;
   json?: boolean;
 }
 
@@ -47,6 +48,10 @@ export function candidateCommand(): Command {
       "take what was captured before as well: all, or as of so long ago",
       since,
     )
+    .option(
+      "--new-revision",
+      "what answers at this URL is another model than before, whatever it says: begin a new run",
+    )
     .option("--json", "print the candidate as JSON")
     .addHelpText(
       "after",
@@ -79,13 +84,14 @@ function since(text: string | true): true | number {
 }
 
 function registrationOf(name: string, url: string, options: Options): CandidateCreate {
-  const { model, version, backfill } = options;
+  const { model, version, backfill, newRevision } = options;
   const flow = flowOf(options);
   return {
     name,
     url,
     ...(model === undefined ? {} : { model }),
     ...(version === undefined ? {} : { version }),
+    ...(newRevision === undefined ? {} : { newRevision }),
     ...(Object.keys(flow).length === 0 ? {} : { flow }),
     ...(backfill === undefined ? {} : { backfill: backfill === true ? true : { since: backfill } }),
   };
@@ -93,13 +99,13 @@ function registrationOf(name: string, url: string, options: Options): CandidateC
 
 function changeOf(options: Options): CandidateUpdate {
   const flow = flowOf(options);
-  const forUrl = (["model", "version", "backfill"] as const).filter(
+  const forUrl = (["model", "version", "backfill", "newRevision"] as const).filter(
     (option) => options[option] !== undefined,
   );
   if (forUrl.length > 0 || Object.keys(flow).length === 0) {
     throw new UnderstudyError(
       "usage",
-      forUrl.length > 0 ? `--${forUrl[0]} needs the candidate's URL` : "There is nothing to change",
+      forUrl.length > 0 ? `${flagOf(forUrl[0]!)} needs the candidate's URL` : "There is nothing to change",
       {
         hint: "Give the URL to register the candidate, or --concurrency and the like to change how it is loaded.",
       },
@@ -107,6 +113,8 @@ function changeOf(options: Options): CandidateUpdate {
   }
   return { flow };
 }
+
+const flagOf = (option: string) => `--${option.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 
 function flowOf({ concurrency, rate, deadline, maxAge, retries }: Options): CandidateUpdate["flow"] {
   return {

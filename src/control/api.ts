@@ -270,6 +270,10 @@ export const candidateCreate = z
     model: z.string().min(1).max(256).optional(),
     version: z.string().min(1).max(128).optional(),
     headers: secretHeaders.optional(),
+    newRevision: z.boolean().optional().meta({
+      description:
+        "Registered again: this is another model, although its URL, version and metadata are the same; a new run begins",
+    }),
     flow: flowChange.optional(),
     backfill: backfill.optional(),
   })

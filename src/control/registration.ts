@@ -59,8 +59,8 @@ export async function checkedCandidate(
 ): Promise<NewCandidate> {
   const { config, log, upstream } = context;
   const endpoint = endpointOf(config, input, defaultModel);
-  const { name } = input;
-  const given = { name, endpoint, ...flowOf(input) };
+  const { name, newRevision = false } = input;
+  const given = { name, endpoint, newRevision, ...flowOf(input) };
   if (!endpoint.url.startsWith(onnxPrefix)) {
     return { ...given, sha256: null, metadata: await upstream.describe(endpoint) };
   }

@@ -3,13 +3,14 @@ import { minuteOf } from "../ids.js";
 import type { FrozenSet } from "../store/gate-sets.js";
 import type { Store } from "../store/store.js";
 import type { Ledger } from "../store/types.js";
+import type { Upstream } from "../upstream/client.js";
 import type { GateCriteria } from "./criteria.js";
 import { refuseDown } from "./down.js";
 import { digestOf } from "./evidence.js";
 import { type GateCase, lookAt, reportOn } from "./judge-set.js";
 import { countText, percentText } from "./numbers.js";
 import { type SetCounts, sum } from "./set.js";
-import { testedCandidate } from "./tested-candidate.js";
+import { absenceOf, testedCandidate, unseenRemark } from "./tested-candidate.js";
 
 /** Segments in a set: a gate of a month of heavy traffic is better made of a selection. */
 const worksMax = 500_000;
@@ -32,14 +33,16 @@ type GateStore = Pick<Store, "registry" | "gates" | "ledger">;
  * start; nothing is waited for.
  *
  * @returns the gate's id
- * @throws UnderstudyError `not_found`; `conflict` when nothing can be said, since the candidate was down
+ * @throws UnderstudyError `not_found`; `conflict` when nothing can be said, since the candidate was down, or is another
+ *   model by now
  */
 export async function runLiveGate(
-  { store }: { store: GateStore },
+  { store, upstream }: { store: GateStore; upstream: Pick<Upstream, "describe"> },
   request: LiveGateRequest,
 ): Promise<number> {
   const deployment = await store.registry.getDeployment(request.deployment);
   const candidate = await testedCandidate(store, deployment.name, request.candidate);
+  const away = await absenceOf(upstream, candidate);
   const runId = candidate.liveRunId;
   const { criteria, sinceMs, author } = request;
   const id = await store.gates.create({
@@ -58,6 +61,7 @@ export async function runLiveGate(
       author,
       criteria,
       set,
+      remarks: away === null ? [] : [unseenRemark(away)],
     });
     const report = await reportOn(store, given, await lookAt(store, given));
     await store.gates.finish(id, {
@@ -76,7 +80,7 @@ export async function runLiveGate(
 async function caseOf(
   store: GateStore,
   deploymentId: number,
-  about: Pick<GateCase, "deployment" | "candidate" | "author" | "criteria" | "set">,
+  about: Pick<GateCase, "deployment" | "candidate" | "author" | "criteria" | "set" | "remarks">,
 ): Promise<GateCase> {
   const { set, candidate } = about;
   const counts: SetCounts = { captured: set.captured, ...(await store.gates.counts(set)) };
@@ -95,7 +99,7 @@ async function caseOf(
     waiting: set.waiting + (await bufferedLong(store, deploymentId, set)),
     ledger: account,
     latencyVoid: null,
-    remarks: lostRemark(ledger),
+    remarks: [...about.remarks, ...lostRemark(ledger)],
   };
 }
 

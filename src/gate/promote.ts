@@ -4,8 +4,9 @@ import { newId } from "../ids.js";
 import type { StoredGate } from "../store/gate-types.js";
 import type { Alias, Promotion } from "../store/promotions.js";
 import type { Store } from "../store/store.js";
+import type { Upstream } from "../upstream/client.js";
 import { lapseOf, standingOf } from "./standing.js";
-import { testedCandidate } from "./tested-candidate.js";
+import { absenceOf, testedCandidate } from "./tested-candidate.js";
 
 export interface PromotionRequest {
   deployment: string;
@@ -15,14 +16,22 @@ export interface PromotionRequest {
 }
 
 /**
- * Gives a candidate an alias, if its newest gate allows it: passed, still about what is there now, and approved if the
+ * Gives a candidate an alias, if its newest gate allows it: passed, still about what is there now and answers, and approved if the
  * deployment asks for that. Whoever acts on it is told first, by the deployment's webhook; unless that answers 2xx, the
  * alias stays where it is.
  *
  * @throws UnderstudyError `not_found`; `conflict` that says why it is refused; `webhook_failed`
  */
 export async function promote(
-  { store, webhooks }: { store: Pick<Store, "registry" | "gates" | "promotions">; webhooks: Webhooks },
+  {
+    store,
+    webhooks,
+    upstream,
+  }: {
+    store: Pick<Store, "registry" | "gates" | "promotions">;
+    webhooks: Webhooks;
+    upstream: Pick<Upstream, "describe">;
+  },
   { deployment: name, candidate: candidateName, alias, by }: PromotionRequest,
 ): Promise<Promotion> {
   const deployment = await store.registry.getDeployment(name);
@@ -37,6 +46,12 @@ export async function promote(
   if (newest === undefined) throw refused(candidate.name, "it has no gate");
   const gate = await store.gates.get(newest.id);
   await requireGood(store, gate, deployment.gateApproval);
+  const away = await absenceOf(upstream, candidate);
+  if (away !== null) {
+    throw refused(candidate.name, `it is not there to say what it is: ${away.message}`, [
+      "Start it: what is promoted must be what the gate judged.",
+    ]);
+  }
   if (deployment.promoteUrl !== null) {
     await tell(webhooks, deployment.promoteUrl, { deployment: name, candidate, alias, by, gate });
   }

@@ -3,15 +3,15 @@ import { lagP99MsMax } from "../replay/lag.js";
 import type { ReplayState } from "../store/replay-types.js";
 import type { Selection } from "../store/selections.js";
 import type { Store } from "../store/store.js";
-import type { Candidate } from "../store/types.js";
 import { isUnreachable } from "../store/unreachable.js";
+import type { Upstream } from "../upstream/client.js";
 import { type GateCriteria, gateCriteriaSchema } from "./criteria.js";
 import { refuseDown } from "./down.js";
 import { digestOf } from "./evidence.js";
 import { type GateCase, lookAt, reportOn } from "./judge-set.js";
 import { countText, msText } from "./numbers.js";
 import type { SetCounts } from "./set.js";
-import { testedCandidate } from "./tested-candidate.js";
+import { absenceOf, testedCandidate, unseenRemark } from "./tested-candidate.js";
 
 /** Requests of its replay in flight at most. */
 const concurrency = 8;
@@ -27,10 +27,16 @@ export interface SelectionGateRequest {
   author: string;
 }
 
+/** What is kept of it until the verdict. */
+interface SelectionRequest {
+  criteria: unknown;
+  /** What was to be said of it already when it began. */
+  remarks?: string[];
+}
+
 interface Deps {
   store: Pick<Store, "registry" | "gates" | "selections" | "replays">;
-  /** Throws when the candidate does not answer. */
-  requireAnswering: (candidate: Candidate) => Promise<void>;
+  upstream: Pick<Upstream, "describe">;
 }
 
 /**
@@ -38,18 +44,19 @@ interface Deps {
  * new one. If all that it takes is there it is done at once; else {@link stepSelectionGate} takes it on.
  *
  * @returns the gate's id
- * @throws UnderstudyError `not_found`; `conflict` when the selection is not sealed, or empty; what keeps the candidate
- *   from answering
+ * @throws UnderstudyError `not_found`; `conflict` when the selection is not sealed, or empty, or the candidate is another
+ *   model by now; what keeps it from answering
  */
 export async function openSelectionGate(deps: Deps, request: SelectionGateRequest): Promise<number> {
-  const { store, requireAnswering } = deps;
+  const { store, upstream } = deps;
   const { criteria, author } = request;
   const deployment = await store.registry.getDeployment(request.deployment);
   const candidate = await testedCandidate(store, deployment.name, request.candidate);
   const selection = await store.selections.get(deployment.name, request.selection);
   requireSealed(selection);
   const known = await store.gates.reusable({ candidateId: candidate.id, selectionId: selection.id });
-  if (known === null || (await store.replays.state(known)) !== "done") await requireAnswering(candidate);
+  const away = await absenceOf(upstream, candidate);
+  if (away !== null && (known === null || (await store.replays.state(known)) !== "done")) throw away;
   const runId = known ?? (await openReplay(store, deployment.name, candidate.name, selection.name));
   const id = await store.gates.create({
     deploymentId: deployment.id,
@@ -57,7 +64,7 @@ export async function openSelectionGate(deps: Deps, request: SelectionGateReques
     runId,
     author,
     selectionId: selection.id,
-    request: { criteria },
+    request: { criteria, remarks: away === null ? [] : [unseenRemark(away)] } satisfies SelectionRequest,
   });
   // What is there already may do: then nothing is sent.
   await stepSelectionGate({ store }, id);
@@ -140,7 +147,7 @@ type Stored = Awaited<ReturnType<Store["gates"]["get"]>>;
 async function look(store: Deps["store"], gate: Stored): Promise<void> {
   const selection = gate.selection!;
   const { runId } = gate;
-  const { criteria } = gate.request as { criteria: unknown };
+  const { criteria, remarks = [] } = gate.request as SelectionRequest;
   const { set, targeted } = await store.gates.readSet({
     runId,
     selectionId: selection.id,
@@ -171,7 +178,7 @@ async function look(store: Deps["store"], gate: Stored): Promise<void> {
       balanced: finished + pending + cancelled === planned,
     },
     latencyVoid: await latencyVoidOf(store, runId, set),
-    remarks: targeted === 0 ? [] : [targetedRemark(targeted)],
+    remarks: [...remarks, ...(targeted === 0 ? [] : [targetedRemark(targeted)])],
   };
   const seen = await lookAt(store, given);
   if (seen.judgement.verdict === "inconclusive" && set.pending > 0) return;

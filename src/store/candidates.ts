@@ -7,6 +7,7 @@ import type { PrismaClient } from "./client.js";
 import { noDeployment } from "./deployments.js";
 import type { Prisma } from "./generated/client.js";
 import type { Registry } from "./groups.js";
+import { isSameDescription } from "./model-description.js";
 import { lockDeployment, openLiveRun, type Transaction, toRun } from "./runs.js";
 import { jsonInput } from "./sql.js";
 import type { BreakerView, Candidate, NewCandidate } from "./types.js";
@@ -116,10 +117,18 @@ async function setFlow(
   await tx.candidate.update({ where, data: { flow: changedFlow(flowSchema.parse(flow), change) } });
 }
 
-/** Whether the candidate is in force as it is given: then its run goes on. */
+/**
+ * Whether the candidate is in force as it is given: then its run goes on. A file of ours is its digest; of any other
+ * there is only what it says of itself, since one URL may lead to another model tomorrow.
+ */
 function isSameRevision(known: CandidateRow, given: NewCandidate): boolean {
-  const { endpoint, sha256 } = toCandidate(known);
-  return known.state === "active" && sha256 === given.sha256 && isDeepStrictEqual(endpoint, given.endpoint);
+  if (known.state !== "active" || given.newRevision === true) return false;
+  const { endpoint, sha256, metadata } = toCandidate(known);
+  return (
+    sha256 === given.sha256 &&
+    isDeepStrictEqual(endpoint, given.endpoint) &&
+    (sha256 !== null || isSameDescription({ version: endpoint.version, metadata }, given.metadata))
+  );
 }
 
 async function pinRevision(

@@ -31,8 +31,8 @@ export interface Registry {
   /** All, by name. */
   listDeployments(): Promise<Deployment[]>;
   /**
-   * Registers a candidate, or registers it again: the same endpoint, headers and digest change nothing; any other
-   * is a new model version, so its live run is closed and another opened.
+   * Registers a candidate, or registers it again: the same endpoint, headers and digest, or where there is
+   * none description, change nothing; any other is a new model version, so its live run is closed and another opened.
    */
   addCandidate(deployment: string, candidate: NewCandidate): Promise<Candidate>;
   /** How a candidate is loaded; its run goes on. Absent fields stay. */

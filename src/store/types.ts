@@ -133,6 +133,8 @@ export interface NewCandidate {
   endpoint: Endpoint;
   sha256: string | null;
   metadata: unknown;
+  /** It is another revision although nothing about it says so. */
+  newRevision?: boolean;
   /** Default: as it was, or the defaults. */
   flow?: FlowChange;
   /** Default: its live run takes what is captured from now on. */

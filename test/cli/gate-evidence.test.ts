@@ -7,6 +7,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { cliMain } from "../../src/paths.js";
 import { closed, listening, openControl, type TestControl } from "../control/support.js";
 import { addGated, endings, mixed } from "../gate/support.js";
+import { endpoint } from "../store/support.js";
 
 let control: TestControl;
 let folder: string;
@@ -14,6 +15,11 @@ let receiver: Server;
 let received: { candidate: string; alias: string; gate: { verdict: string } }[];
 let receiverStatus: number;
 let receiverUrl: string;
+let candidate: Server;
+let candidateUrl: string;
+/** What the candidate says of itself at the moment. */
+let says: { version: string };
+const describeNow = () => ({ name: "int8", inputs: [], outputs: [], ...says });
 let name: string;
 
 beforeAll(async () => {
@@ -25,16 +31,23 @@ beforeAll(async () => {
   });
   receiverUrl = await listening(receiver);
   control = await openControl({ webhookAllow: [new URL(receiverUrl).host] });
+  candidate = createServer((_request, response) => response.end(JSON.stringify(describeNow())));
+  candidateUrl = await listening(candidate);
   folder = await mkdtemp(join(tmpdir(), "understudy-evidence-"));
 });
 beforeEach(async () => {
   received = [];
   receiverStatus = 200;
-  ({ name } = await addGated(control, mixed(1_000, 100, endings.mismatch)));
+  says = { version: "1" };
+  ({ name } = await addGated(control, mixed(1_000, 100, endings.mismatch), {
+    endpoint: endpoint({ url: candidateUrl, model: "int8" }),
+    metadata: describeNow(),
+  }));
 });
 afterAll(async () => {
   await control.close();
   await closed(receiver);
+  await closed(candidate);
   await rm(folder, { recursive: true, force: true });
 });
 
@@ -146,4 +159,19 @@ test("only a pass is approved", async () => {
   const id = String(JSON.parse(stdout).id);
   const { code, stderr } = await understudy("gate", "approve", id, "--by", "bob", "--reason", "why not");
   expect([code, stderr]).toEqual([2, expect.stringContaining("only a pass is approved")]);
+});
+
+test("a candidate that is another model by now is neither gated nor promoted; one that is away is not promoted", async () => {
+  await passing();
+  says = { version: "2" };
+  const another = { code: 2, stderr: expect.stringContaining("it is another model") };
+  expect(await promote()).toMatchObject(another);
+  expect(await understudy("gate", name, "--candidate", "int8", "--max-diff-rate", "20%")).toMatchObject(
+    another,
+  );
+  const away = await addGated(control, mixed(1_000, 100, endings.mismatch));
+  const judged = await understudy("gate", away.name, "--candidate", "int8", "--max-diff-rate", "20%");
+  expect(judged).toMatchObject({ code: 0, stdout: expect.stringContaining("was not there to say whether") });
+  const promoted = await understudy("promote", away.name, "--candidate", "int8");
+  expect(promoted).toMatchObject({ code: 2, stderr: expect.stringContaining("not there to say what it is") });
 });

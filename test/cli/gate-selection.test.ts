@@ -10,7 +10,7 @@ import {
   understudy,
   wrongFor,
 } from "../gate/served.js";
-import { answer, type Received } from "../replay/support.js";
+import { answer, description, type Received } from "../replay/support.js";
 import { startWorker } from "../workers/processes.js";
 
 let world: ServedWorld;
@@ -118,6 +118,38 @@ test("a selection that is read to its end is known exactly: equal to the limit p
     3,
     expect.stringContaining("1 more samples are wanted"),
   ]);
+});
+
+test("another model at the same URL: refused until it is registered again; then it is asked itself, and fails", async () => {
+  await start();
+  let version = "3";
+  const candidate = await startV2Candidate(
+    ({ x }, response) => response.end(answer(version === "3" ? x : x + 1)),
+    () => ({ ...description, versions: [version] }),
+  );
+  onTestFinished(() => candidate.close());
+  const { name } = await addRecorded(world, 600);
+  await world.store.selections.create({ deployment: name, name: "all", filter: {}, seal: true });
+  const register = (...more: string[]) =>
+    understudy(world.origin, ["candidate", name, "next", candidate.url, "--json", ...more]);
+  const run = async (...more: string[]) => JSON.parse((await register(...more)).stdout).run as number;
+  const asked = () =>
+    understudy(world.origin, ["gate", name, "--candidate", "next", "--selection", "all", ...limits]);
+  const sent = () => candidate.received.filter(({ path }) => path.endsWith("/infer")).length;
+
+  const first = await run();
+  expect((await asked()).code).toBe(0);
+  expect(await run()).toBe(first);
+  version = "4";
+  const before = sent();
+  expect(await asked()).toMatchObject({ code: 2, stderr: expect.stringContaining("it is another model") });
+  expect(sent()).toBe(before);
+  const second = await run();
+  expect(second).toBeGreaterThan(first);
+  expect((await asked()).code).toBe(1);
+  expect(sent()).toBeGreaterThan(before);
+  // Nothing shows that it is another; whoever deployed it knows.
+  expect(await run("--new-revision")).toBeGreaterThan(second);
 });
 
 test("an evidence file of a selection's gate is verified, and a forged one is not", async () => {

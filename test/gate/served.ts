@@ -8,6 +8,7 @@ import { call, type Sending, silent } from "../control/support.js";
 import {
   answer,
   capture,
+  description,
   openReplayWorld,
   type Received,
   type ReplayWorld,
@@ -47,15 +48,16 @@ export async function openServedWorld() {
   };
 }
 
-/** A V2 candidate: it says that it is ready, and answers requests as `act` does. */
-export function startV2Candidate(act: (received: Received, response: ServerResponse) => void) {
+/** A V2 candidate: it says that it is ready and what `says` does, and answers requests as `act` does. */
+export function startV2Candidate(
+  act: (received: Received, response: ServerResponse) => void,
+  says: () => object = () => description,
+) {
   return startCandidate((received, response) => {
     if (received.path.endsWith("/infer")) act(received, response);
     else {
       response.setHeader("content-type", "application/json");
-      response.end(
-        JSON.stringify({ name: "m0", versions: ["3"], platform: "test", inputs: [], outputs: [] }),
-      );
+      response.end(JSON.stringify(says()));
     }
   });
 }

@@ -1,5 +1,5 @@
-import type { OutcomeRow } from "../../src/store/types.js";
-import { addShadow, captureRow, leaseSegment, outcomeRow, type World } from "../store/support.js";
+import type { NewCandidate, OutcomeRow } from "../../src/store/types.js";
+import { addShadow, captureRow, endpoint, leaseSegment, outcomeRow, type World } from "../store/support.js";
 
 /** How captures of a segment are to have ended, in their order: a match, unless told. */
 export type Ending = Partial<OutcomeRow>;
@@ -53,9 +53,12 @@ export async function addJudged(
   });
 }
 
-/** A deployment with one candidate whose captures ended so. */
-export async function addGated(world: World, all: readonly Ending[]) {
-  const shadow = await addShadow(world);
+/** A deployment with one candidate whose captures ended so; nothing answers there, unless told. */
+export async function addGated(world: World, all: readonly Ending[], over: Partial<NewCandidate> = {}) {
+  const shadow = await addShadow(world, {
+    endpoint: endpoint({ url: "http://127.0.0.1:9", model: "int8" }),
+    ...over,
+  });
   if (all.length > 0) await addJudged(world, shadow.deployment.id, all);
   return { ...shadow, name: shadow.deployment.name };
 }

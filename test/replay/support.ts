@@ -40,6 +40,9 @@ export const answer = (...y: number[]) =>
     outputs: [{ name: "y", datatype: "FP32", shape: [1, y.length], data: y }],
   });
 
+/** What candidates here say of themselves. */
+export const description = { name: "m0", versions: ["3"], platform: "test", inputs: [], outputs: [] };
+
 const request = (x: number) =>
   JSON.stringify({ inputs: [{ name: "x", datatype: "FP32", shape: [1, 1], data: [x] }] });
 
@@ -178,7 +181,11 @@ export async function openReplayWorld() {
         candidates.push(
           await world.store.registry.addCandidate(
             name,
-            newCandidate({ name: `c${n}`, endpoint: endpoint({ url, model: `m${n}`, version: "3" }) }),
+            newCandidate({
+              name: `c${n}`,
+              endpoint: endpoint({ url, model: `m${n}`, version: "3" }),
+              metadata: description,
+            }),
           ),
         );
       }

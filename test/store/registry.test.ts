@@ -96,8 +96,9 @@ describe("candidates and their runs", () => {
   test("the same again changes nothing", async () => {
     const { registry } = world.store;
     const { revision } = await registry.createDeployment(newDeployment({ name: "again" }));
-    const first = await registry.addCandidate("again", newCandidate({ metadata: { a: 1 } }));
-    expect(await registry.addCandidate("again", newCandidate({ metadata: { a: 2 } }))).toEqual(first);
+    const first = await registry.addCandidate("again", newCandidate({ metadata: { a: 1, ready: true } }));
+    const later = { metadata: { ready: false, a: 1 } };
+    expect(await registry.addCandidate("again", newCandidate(later))).toEqual(first);
     expect(await runsOf(first.id)).toHaveLength(1);
     expect((await registry.getDeployment("again")).revision).toBe(revision + 1);
   });
@@ -108,6 +109,8 @@ describe("candidates and their runs", () => {
     ["version", { endpoint: endpoint({ model: "int8", version: "2" }) }],
     ["headers", { endpoint: endpoint({ model: "int8", headers: { authorization: "key" } }) }],
     ["sha256", { sha256: "cd" }],
+    ["description", { metadata: { versions: ["2"] } }],
+    ["revision, as it is said,", { newRevision: true }],
   ])("another %s closes the live run and opens another", async (what, change) => {
     const { registry } = world.store;
     const name = `revised-${what}`;
@@ -115,12 +118,31 @@ describe("candidates and their runs", () => {
     const first = await registry.addCandidate(name, newCandidate());
     const second = await registry.addCandidate(name, newCandidate(change));
     expect(second.id).toBe(first.id);
-    expect(second).toMatchObject(newCandidate(change));
+    const { newRevision: _, ...shown } = newCandidate(change);
+    expect(second).toMatchObject(shown);
     expect(await runsOf(first.id)).toEqual([
       { id: second.liveRunId, state: "open", kind: "live", policyVersion: 1 },
       { id: first.liveRunId, state: "closed", kind: "live", policyVersion: 1 },
     ]);
     expect((await registry.getRun(first.liveRunId)).closedAtMs).not.toBeNull();
+  });
+
+  test.each<[string, Partial<NewCandidate>, Partial<NewCandidate>]>([
+    [
+      "a file of ours is its digest, whatever runs it",
+      { sha256: "ab", metadata: { parameters: { execution_provider: "cpu" } } },
+      { sha256: "ab", metadata: { parameters: { execution_provider: "cuda" } } },
+    ],
+    [
+      "beside a version that is pinned there may be any others",
+      { endpoint: endpoint({ version: "3" }), metadata: { versions: ["3"] } },
+      { endpoint: endpoint({ version: "3" }), metadata: { versions: ["3", "4"] } },
+    ],
+  ])("%s", async (what, first, again) => {
+    const { registry } = world.store;
+    await registry.createDeployment(newDeployment({ name: what }));
+    const { liveRunId } = await registry.addCandidate(what, newCandidate(first));
+    expect(await registry.addCandidate(what, newCandidate(again))).toMatchObject({ liveRunId });
   });
 
   test("registered at once, one run is open", async () => {

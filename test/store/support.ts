@@ -69,10 +69,10 @@ export function newCandidate(over: Partial<NewCandidate> = {}): NewCandidate {
 let names = 0;
 
 /** A deployment of its own with one candidate, for a test that shares its world. */
-export async function addShadow({ store }: World) {
+export async function addShadow({ store }: World, over: Partial<NewCandidate> = {}) {
   const name = `digits-${++names}`;
   const deployment = await store.registry.createDeployment(newDeployment({ name }));
-  const candidate = await store.registry.addCandidate(name, newCandidate());
+  const candidate = await store.registry.addCandidate(name, newCandidate(over));
   return { deployment, candidate };
 }
 

@@ -5,7 +5,6 @@ import { promote } from "../../gate/promote.js";
 import { giveUp, openSelectionGate } from "../../gate/selection-gate.js";
 import { standingOf } from "../../gate/standing.js";
 import type { StoredGate } from "../../store/gate-types.js";
-import type { Candidate } from "../../store/types.js";
 import {
   type Gate,
   gate,
@@ -30,7 +29,7 @@ const position = z.tuple([z.number().int().min(1).max(2_147_483_647)]);
 
 /** Gates: decisions under stated limits, with their evidence. */
 export function gateRoutes(context: Pick<ControlContext, "store" | "upstream" | "webhooks">): Route[] {
-  const { store, webhooks } = context;
+  const { store, webhooks, upstream } = context;
   const view = (found: StoredGate) => viewOf(context, found);
   return [
     route({
@@ -137,7 +136,9 @@ export function gateRoutes(context: Pick<ControlContext, "store" | "upstream" | 
       response: promotion,
       problems: [403, 404, 409, 502],
       handle: async ({ params, body }) =>
-        promotionView(await promote({ store, webhooks }, { deployment: params.deployment, ...body })),
+        promotionView(
+          await promote({ store, webhooks, upstream }, { deployment: params.deployment, ...body }),
+        ),
     }),
   ];
 }
@@ -163,14 +164,10 @@ async function begin(
   { deployment, candidate, selection, sinceMs = sinceMsDefault, author, ...criteria }: Asked,
 ): Promise<number> {
   if (selection === undefined) {
-    return runLiveGate({ store }, { deployment, candidate, sinceMs, author, criteria });
+    return runLiveGate({ store, upstream }, { deployment, candidate, sinceMs, author, criteria });
   }
-  const requireAnswering = async ({ endpoint }: Candidate) => {
-    // A file of ours is loaded by the worker; it was, once, when it was registered.
-    if (!endpoint.url.startsWith("onnx:")) await upstream.describe(endpoint);
-  };
   const request = { deployment, candidate, selection, author, criteria };
-  return openSelectionGate({ store, requireAnswering }, request);
+  return openSelectionGate({ store, upstream }, request);
 }
 
 export function gateId(text: string): number {
