@@ -68,7 +68,6 @@ export async function openSelectionGate(deps: Deps, request: SelectionGateReques
   });
   // What is there already may do: then nothing is sent.
   await stepSelectionGate({ store }, id);
-  await store.gates.goOn(runId);
   return id;
 }
 
@@ -123,7 +122,7 @@ export async function stepSelectionGate({ store }: Pick<Deps, "store">, id: numb
   try {
     const state = await store.replays.state(gate.runId);
     if (state === "cancelled" || state === "failed") {
-      await giveUp(store, id, "cancelled", await whyEnded(store, gate.runId, state));
+      await store.gates.giveUp(id, "cancelled", await whyEnded(store, gate.runId, state));
       return;
     }
     const { id: selectionId, members, looked } = gate.selection;
@@ -138,7 +137,7 @@ export async function stepSelectionGate({ store }: Pick<Deps, "store">, id: numb
     // The database will be back; whoever takes the next step goes on from here.
     if (isUnreachable(error)) throw error;
     const hint = error instanceof UnderstudyError && error.hint ? ` ${error.hint}` : "";
-    await giveUp(store, id, "failed", messageOf(error) + hint);
+    await store.gates.giveUp(id, "failed", messageOf(error) + hint);
   }
 }
 
@@ -189,7 +188,6 @@ async function look(store: Deps["store"], gate: Stored): Promise<void> {
     sha256: digestOf(report),
     workIds: [],
   });
-  await store.gates.standStill(runId);
 }
 
 const targetedRemark = (n: number) =>
@@ -219,16 +217,4 @@ async function whyEnded(
   return state === "cancelled"
     ? `Replay ${runId} was cancelled ${done}: there is no verdict.`
     : `Replay ${runId} failed ${done}: ${error ?? "it did not say why"}.`;
-}
-
-/** Ends a gate without a verdict; its replay stands still then. False: it had ended. */
-export async function giveUp(
-  { gates }: Pick<Store, "gates">,
-  id: number,
-  state: "cancelled" | "failed",
-  why: string,
-): Promise<boolean> {
-  const ended = await gates.giveUp(id, state, why);
-  if (ended) await gates.standStill((await gates.get(id)).runId);
-  return ended;
 }

@@ -7,10 +7,6 @@ export interface GateTurns {
    * force, and of the sealed members. One that keeps a pace only if it is done, since it reads them in another order.
    */
   reusable(gate: { candidateId: number; selectionId: number }): Promise<number | null>;
-  /** Lets a replay go on that stands still since no gate needed more, if one does now. */
-  goOn(runId: number): Promise<void>;
-  /** Lets a replay that a gate began stand still, unless another gate goes on with it. What is on its way ends. */
-  standStill(runId: number): Promise<void>;
   /** A running gate over a selection that nobody has in hand; null: none. It is in hand for so long at most. */
   takeTurn(ms: number): Promise<number | null>;
   /** @param againMs when the next step is due */
@@ -40,24 +36,6 @@ export function createGateTurns(prisma: PrismaClient): GateTurns {
         ORDER BY p.speed IS NULL DESC, p.state = 'done' DESC, p.run_id DESC
         LIMIT 1`;
       return found?.runId ?? null;
-    },
-
-    async goOn(runId) {
-      await prisma.$executeRaw`
-        UPDATE replays SET state = 'planned'
-        WHERE run_id = ${runId} AND for_gate AND state = 'paused'
-          AND EXISTS (SELECT FROM gates g WHERE g.run_id = ${runId} AND g.state = 'running')`;
-    },
-
-    async standStill(runId) {
-      // Locked first: a gate that comes in between is either seen here, or lets the replay go on after this.
-      await prisma.$transaction([
-        prisma.$executeRaw`SELECT FROM replays WHERE run_id = ${runId} FOR UPDATE`,
-        prisma.$executeRaw`
-          UPDATE replays SET state = 'paused'
-          WHERE run_id = ${runId} AND for_gate AND state IN ('planned', 'running')
-            AND NOT EXISTS (SELECT FROM gates g WHERE g.run_id = ${runId} AND g.state = 'running')`,
-      ]);
     },
 
     async takeTurn(ms) {

@@ -1,5 +1,7 @@
 import { sharesOf } from "../replay/shares.js";
 import type { PrismaClient } from "./client.js";
+import { Prisma } from "./generated/client.js";
+import { standsStill } from "./replay-state.js";
 import type { Transaction } from "./runs.js";
 
 /** A slice is queued so long before its time. */
@@ -39,11 +41,11 @@ export function conductReplays(prisma: PrismaClient): Promise<bigint[]> {
       SELECT run_id AS "runId", state, speed, concurrency, line_at_ms AS "lineAtMs",
              (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS "nowMs",
              (extract(epoch FROM clock_timestamp() - coalesce(conducted_at, clock_timestamp())) * 1000)::float8 AS "idleMs"
-      FROM replays
-      WHERE state IN ('planned', 'running')
+      FROM replays p
+      WHERE state IN ('planned', 'running') AND NOT ${standsStill(Prisma.sql`p`)}
       ORDER BY run_id
       LIMIT ${replaysMax}
-      FOR UPDATE SKIP LOCKED`;
+      FOR UPDATE OF p SKIP LOCKED`;
     // What was in somebody's hands when its replay was ended, and was handed back since, or never.
     await tx.$executeRaw`
       UPDATE work SET state = 'cancelled' FROM replays
@@ -67,8 +69,8 @@ async function step(tx: Transaction, replay: Conducted): Promise<bigint[]> {
     await tx.$executeRaw`UPDATE replays SET state = 'done', ended_at = now() WHERE run_id = ${runId}`;
     return [];
   }
-  const interrupted = state === "running" && replay.idleMs > interruptedMs;
-  const begins = state === "planned" || (interrupted && speed !== null);
+  const interrupted = state === "running" && speed !== null && replay.idleMs > interruptedMs;
+  const begins = state === "planned" || interrupted;
   const lineAtMs = begins ? null : replay.lineAtMs;
   await tx.$executeRaw`
     UPDATE replays SET state = 'running', line_at_ms = ${lineAtMs}::float8, conducted_at = clock_timestamp(),

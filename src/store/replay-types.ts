@@ -26,7 +26,7 @@ export interface NewReplay {
   ratePerSecond: number | null;
   /** After the first failure of the target: go on, or end. */
   onFailure: "skip" | "stop";
-  /** Begun by a gate: it stands still until the gate is there, and again once no gate needs more of it. */
+  /** Begun by a gate: it goes on while a gate needs more of it, and stands still else. */
   forGate?: boolean;
 }
 

@@ -6,6 +6,7 @@ import { noDeployment } from "./deployments.js";
 import { Prisma } from "./generated/client.js";
 import { beginLine, conductReplays } from "./replay-conduct.js";
 import { type ReplayFidelity, readFidelity } from "./replay-fidelity.js";
+import { standsStill, stateNow } from "./replay-state.js";
 import { pinTarget } from "./replay-target.js";
 import type { NewReplay, Replay, ReplayState } from "./replay-types.js";
 import { capturesToReplay, insertWorks } from "./replay-works.js";
@@ -22,7 +23,10 @@ export interface Replays {
   list(options: { deployment?: string; before?: number; limit: number }): Promise<Replay[]>;
   /** @throws UnderstudyError `not_found`; `conflict` when its state does not allow it */
   pause(runId: number): Promise<Replay>;
-  /** Goes on with what was due first, as if no time had passed. */
+  /**
+   * Goes on with what was due first, as if no time had passed; one that stands still since no gate needs more of it goes
+   * on to its end then.
+   */
   resume(runId: number): Promise<Replay>;
   cancel(runId: number): Promise<Replay>;
   /** How faithful the time line of a replay was. */
@@ -54,8 +58,11 @@ export function createReplays(prisma: PrismaClient): Replays {
       UPDATE replays SET ${change} WHERE run_id = ${runId} AND state = ANY (${from as string[]}::text[])`;
     const replay = await get(runId);
     if (moved === 1) return replay;
-    throw new UnderstudyError("conflict", `Replay ${runId} is ${replay.state}: it cannot be ${verb}.`);
+    throw notMoved(replay, verb);
   }
+
+  const notMoved = ({ runId, state }: Replay, verb: string) =>
+    new UnderstudyError("conflict", `Replay ${runId} is ${state}: it cannot be ${verb}.`);
 
   /** What is in hand ends by itself; its worker asks now and then. */
   const dropWorks = (runId: number) =>
@@ -72,9 +79,15 @@ export function createReplays(prisma: PrismaClient): Replays {
         limit,
       ),
     pause: (runId) => move(runId, ["planned", "running"], Prisma.sql`state = 'paused'`, "paused"),
-    resume: (runId) =>
+    async resume(runId) {
+      const isGates = Prisma.sql`EXISTS (SELECT FROM gates g WHERE g.run_id = ${runId} AND g.state = 'running')`;
       // `planned`: the conductor finds out where its time line has to go on.
-      move(runId, ["paused"], Prisma.sql`state = 'planned'`, "resumed"),
+      const resumed = await prisma.$executeRaw`
+        UPDATE replays p SET state = 'planned', for_gate = for_gate AND ${isGates}
+        WHERE run_id = ${runId} AND (state = 'paused' OR ${standsStill(Prisma.sql`p`)})`;
+      if (resumed === 1) return get(runId);
+      throw notMoved(await get(runId), "resumed");
+    },
     async cancel(runId) {
       await move(
         runId,
@@ -87,8 +100,9 @@ export function createReplays(prisma: PrismaClient): Replays {
     },
     fidelity: (runId) => readFidelity(prisma, runId),
     async state(runId) {
-      const found = await prisma.replay.findUnique({ where: { runId }, select: { state: true } });
-      return (found?.state as ReplayState | undefined) ?? null;
+      const [found] = await prisma.$queryRaw<{ state: ReplayState }[]>`
+        SELECT ${stateNow(Prisma.sql`p`)} AS state FROM replays p WHERE p.run_id = ${runId}`;
+      return found?.state ?? null;
     },
     async fail(runId, why) {
       await prisma.$executeRaw`
@@ -150,7 +164,7 @@ async function openReplay(prisma: PrismaClient, replay: NewReplay): Promise<numb
           concurrency,
           ratePerSecond,
           onFailure,
-          ...(replay.forGate ? { forGate: true, state: "paused" } : {}),
+          forGate: replay.forGate ?? false,
           captures: plan.captures,
           originMs: plan.originMs,
           lengthMs: plan.lengthMs,
@@ -182,7 +196,7 @@ async function read(prisma: PrismaClient, condition: Prisma.Sql, limit: number):
     SELECT p.run_id AS "runId", p.deployment_id AS "deploymentId", d.name AS deployment, c.name AS candidate,
            p.target->>'kind' AS "targetKind", v.url, v.model, s.name AS selection, p.filter,
            o.version AS "policyVersion", p.speed, p.concurrency, p.rate_per_second AS "ratePerSecond",
-           p.on_failure AS "onFailure", p.state, p.error, p.captures, p.length_ms AS "lengthMs",
+           p.on_failure AS "onFailure", ${stateNow(Prisma.sql`p`)} AS state, p.error, p.captures, p.length_ms AS "lengthMs",
            p.line_at_ms AS "lineAtMs", p.interruptions, p.created_at AS "createdAt", p.started_at AS "startedAt",
            p.ended_at AS "endedAt", works.*
     FROM replays p

@@ -7,6 +7,7 @@ import { dueForQueue } from "./admission.js";
 import type { PrismaClient } from "./client.js";
 import { Prisma } from "./generated/client.js";
 import type { WorkStore } from "./groups.js";
+import { stateNow } from "./replay-state.js";
 import { cleanText } from "./sql.js";
 import type { LeasedWork, ReplayTerms, RunKind, WorkSight } from "./types.js";
 import { splitWork } from "./work-parts.js";
@@ -54,7 +55,7 @@ export function createWorkStore(prisma: PrismaClient): WorkStore {
                source.answers_key AS "answersKey", source.answers_sha256 AS "answersSha256",
                ${erasedRows(Prisma.sql`t`)} AS "erasedRows",
                CASE WHEN h.run_id IS NOT NULL THEN jsonb_build_object(
-                 'state', h.state, 'target', h.target->>'kind', 'speed', h.speed, 'concurrency', h.concurrency,
+                 'state', ${stateNow(Prisma.sql`h`)}, 'target', h.target->>'kind', 'speed', h.speed, 'concurrency', h.concurrency,
                  'ratePerSecond', h.rate_per_second, 'onFailure', h.on_failure, 'originMs', h.origin_ms,
                  'skewMs', t.skew_ms) END AS replay
         FROM taken t

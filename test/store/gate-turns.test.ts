@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { addShadow, openWorld, type World } from "./support.js";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { addShadow, captureRow, leaseSegment, openWorld, type World } from "./support.js";
 
 let world: World;
 beforeAll(async () => {
@@ -20,4 +20,75 @@ test("a gate over a live run whose judge died ends; a young one does not", async
   expect(await gates.get(old)).toMatchObject({ state: "failed", verdict: null });
   expect((await gates.get(old)).error).toMatch(/Start another gate/);
   expect(await gates.get(young)).toMatchObject({ state: "running", error: null });
+});
+
+/** A sealed selection of a few captures, and a replay of it that a gate began. */
+async function addGateReplay() {
+  const { deployment, candidate } = await addShadow(world);
+  const captures = Array.from({ length: 10 }, (_, i) => captureRow(i));
+  const { work } = await leaseSegment(world, deployment.id, captures);
+  await world.store.work.release(work.id, work.lease);
+  const { name } = deployment;
+  const selection = await world.store.selections.create({
+    deployment: name,
+    name: "all",
+    filter: {},
+    seal: true,
+  });
+  const { runId } = await world.store.replays.open({
+    deployment: name,
+    target: { kind: "candidate", name: candidate.name },
+    selection: selection.name,
+    filter: {},
+    speed: null,
+    concurrency: 8,
+    ratePerSecond: null,
+    onFailure: "skip",
+    forGate: true,
+  });
+  const about = { candidateId: candidate.id, selectionId: selection.id };
+  const begin = () =>
+    world.store.gates.create({ deploymentId: deployment.id, runId, author: "ada", request: {}, ...about });
+  return { runId, begin, about };
+}
+
+describe("a replay that a gate began", () => {
+  const state = (runId: number) => world.store.replays.state(runId);
+  /** Whether the conductor would queue any of its works. */
+  async function goesOn(runId: number): Promise<boolean> {
+    const queued = await world.store.replays.conduct();
+    const works = await world.prisma.work.findMany({ where: { runId, id: { in: queued } } });
+    await world.prisma.work.updateMany({ where: { runId }, data: { enqueuedAt: null } });
+    return works.length > 0;
+  }
+
+  test("goes on as long as there is a gate that needs more, whoever died when that one began", async () => {
+    const { runId, begin } = await addGateReplay();
+    expect([await state(runId), await goesOn(runId)]).toEqual(["paused", false]);
+    // All that a control plane wrote that dies right after.
+    const gate = await begin();
+    expect([await goesOn(runId), await state(runId)]).toEqual([true, "running"]);
+    await world.store.gates.giveUp(gate, "cancelled", "enough");
+    expect([await state(runId), await goesOn(runId)]).toEqual(["paused", false]);
+    await begin();
+    expect(await goesOn(runId)).toBe(true);
+  });
+
+  test("that a person paused stays so, whatever gates begin; it is they who go on", async () => {
+    const { runId, begin, about } = await addGateReplay();
+    const gate = await begin();
+    await world.store.replays.pause(runId);
+    await begin();
+    expect([await state(runId), await goesOn(runId)]).toEqual(["paused", false]);
+    expect(await world.store.gates.reusable(about)).toBe(runId);
+    await world.store.replays.resume(runId);
+    expect(await goesOn(runId)).toBe(true);
+    expect((await world.store.gates.get(gate)).state).toBe("running");
+  });
+
+  test("goes on to its end when a person wants that, without any gate", async () => {
+    const { runId } = await addGateReplay();
+    await world.store.replays.resume(runId);
+    expect([await goesOn(runId), await state(runId)]).toEqual([true, "running"]);
+  });
 });

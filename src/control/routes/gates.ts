@@ -2,7 +2,7 @@ import { z } from "zod";
 import { UnderstudyError } from "../../errors.js";
 import { runLiveGate } from "../../gate/live-gate.js";
 import { promote } from "../../gate/promote.js";
-import { giveUp, openSelectionGate } from "../../gate/selection-gate.js";
+import { openSelectionGate } from "../../gate/selection-gate.js";
 import { standingOf } from "../../gate/standing.js";
 import type { StoredGate } from "../../store/gate-types.js";
 import {
@@ -81,7 +81,11 @@ export function gateRoutes(context: Pick<ControlContext, "store" | "upstream" | 
       problems: [403, 404, 409],
       handle: async ({ params }) => {
         const id = gateId(params.gate);
-        const ended = await giveUp(store, id, "cancelled", "The gate was cancelled: there is no verdict.");
+        const ended = await store.gates.giveUp(
+          id,
+          "cancelled",
+          "The gate was cancelled: there is no verdict.",
+        );
         const found = await store.gates.get(id);
         if (ended) return view(found);
         throw new UnderstudyError("conflict", `Gate ${id} is ${found.state}: it cannot be cancelled.`);
