@@ -140,6 +140,7 @@ async function paced(
   const outcomes: OutcomeRow[] = [];
   const rest: number[] = [];
   const answers: Promise<void>[] = [];
+  const broken = new AbortController();
   const progress = followSequences();
   const schedule = captures
     .flatMap((capture, place) => {
@@ -167,15 +168,18 @@ async function paced(
   const group = String(work.runId);
   await sender.send(
     { endpoint, requests: schedule, group, inFlightMax: terms.concurrency, ...limits },
-    halt,
+    AbortSignal.any([halt, broken.signal]),
     (at, answer) => {
       const { capture, place, request } = schedule[at]!;
       if ("observation" in answer) {
-        answers.push(answered(capture, redact(answer.observation, request), answer.lateMs));
+        const done = answered(capture, redact(answer.observation, request), answer.lateMs);
+        // Heard at once: the others may take long, and an error that nobody hears ends the process.
+        answers.push(done.catch((error: unknown) => broken.abort(error)));
       } else if (answer.unsent === "late") outcomes.push(notReplayed(capture, "never_sent"));
       else rest.push(place);
     },
   );
   await Promise.all(answers);
+  broken.signal.throwIfAborted();
   return { outcomes, rest: rest.sort((a, b) => a - b) };
 }
