@@ -83,6 +83,10 @@ function judgeRate(name: RateName, limit: number, alpha: number, sample: GateSam
   };
 }
 
+const noTwin =
+  "the control itself did not answer 1 % of the requests or more: it has no p99 to be held against";
+const anotherLoad = "held against the primary's own latency, which was measured under another load";
+
 function judgeLatency(limit: number, alpha: number, { latency, latencyVoid }: GateSample): JudgedCriterion {
   const head = { name: "p99Regression" as const, limit, alpha, needed: null, events: null };
   if (latencyVoid !== null || latency === null || latency.candidateMs.length === 0) {
@@ -110,20 +114,20 @@ function judgeLatency(limit: number, alpha: number, { latency, latencyVoid }: Ga
     regression: limit,
     alpha,
   }).look(pairs);
+  const referenceMs = quantileOf(pairs.controlMs, quantile);
+  // Nothing is slower than what does not answer: whoever is held against that has shown nothing.
+  const gone = referenceMs === Number.POSITIVE_INFINITY;
   return {
     ...head,
-    verdict,
-    observed: quantileOf(pairs.candidateMs, quantile) / quantileOf(pairs.controlMs, quantile) - 1,
+    verdict: gone && verdict === "pass" ? "inconclusive" : verdict,
+    observed: gone ? null : quantileOf(pairs.candidateMs, quantile) / referenceMs - 1,
     bounds: latencyRatioBounds(pairs, { quantile, alphaPerEnd: alpha }).map((ratio) => ratio - 1) as [
       number,
       number,
     ],
     trials: pairs.candidateMs.length,
     evidence: { against: evidence.slower, for: evidence.faster, needed: neededEvidence },
-    reason:
-      latency.reference === "primary"
-        ? "held against the primary's own latency, which was measured under another load"
-        : null,
+    reason: gone ? noTwin : latency.reference === "primary" ? anotherLoad : null,
   };
 }
 

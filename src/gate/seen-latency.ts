@@ -29,9 +29,8 @@ export async function seenLatency(
     return {
       pairs: {
         reference,
-        candidateMs: Float64Array.from(candidateMs, (ms) => (ms < 0 ? Number.POSITIVE_INFINITY : ms)),
-        // Clocks that step could make a recorded latency negative; nothing is faster than 0.
-        referenceMs: Float64Array.from(referenceMs, (ms) => Math.max(0, ms)),
+        candidateMs: Float64Array.from(candidateMs, orNever),
+        referenceMs: Float64Array.from(referenceMs, orNever),
         remaining:
           set.selection === null ? Number.POSITIVE_INFINITY : set.pending + total - candidateMs.length,
       },
@@ -41,3 +40,5 @@ export async function seenLatency(
   }
   return null;
 }
+
+const orNever = (ms: number) => (ms < 0 ? Number.POSITIVE_INFINITY : ms);

@@ -18,7 +18,7 @@ export interface SetCounts {
   erased: number;
 }
 
-/** Latencies of the same requests, in milliseconds; Infinity where the candidate did not answer. */
+/** Latencies of the same requests, in milliseconds; Infinity where a side did not answer. */
 export interface LatencyPairs {
   reference: "control" | "primary";
   candidateMs: Float64Array;

@@ -33,9 +33,12 @@ export function outcomeOf(
   const disposition = !candidate.ok && primary.ok ? "candidate_error" : "compared";
   const reason = !candidate.ok && primary.ok ? candidate.failure : null;
   const candidateMs = candidate.ok ? candidate.latencyMs : null;
-  const controlMs = control?.ok ? control.latencyMs : null;
+  const answeredMs = control?.ok ? control.latencyMs : null;
+  // Pairs of latencies need the twin's failures as they need the candidate's.
+  const controlMs = control?.ok === false ? Number.POSITIVE_INFINITY : answeredMs;
   const { sample, primaryMs } = capture;
-  const facts = factsOf(comparison, { sample, disposition, reason, primaryMs, candidateMs, controlMs });
+  const context = { sample, disposition, reason, primaryMs, candidateMs, controlMs: answeredMs } as const;
+  const facts = factsOf(comparison, context);
   return {
     captureId: capture.id,
     capturedAtMs: capture.receivedAtMs,

@@ -6,7 +6,7 @@ export const comparisonColumns = Prisma.sql`
   o.capture_id::text AS "captureId", o.run_id AS "runId", o.captured_at AS "capturedAt",
   o.judged_at AS "judgedAt", o.sample, o.disposition, o.reason, o.result, o.kind, o.signature, o.flip,
   o.primary_version AS "primaryVersion", o.primary_ms AS "primaryMs", o.candidate_ms AS "candidateMs",
-  o.control_ms AS "controlMs", o.max_abs AS "maxAbs", o.max_rel AS "maxRel"`;
+  nullif(o.control_ms, 'Infinity') AS "controlMs", o.max_abs AS "maxAbs", o.max_rel AS "maxRel"`;
 
 export type ComparisonColumns = Omit<ComparisonRow, "capturedAtMs" | "judgedAtMs"> & {
   capturedAt: Date;

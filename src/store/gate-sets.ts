@@ -49,7 +49,7 @@ export interface SetStretch {
   errors: number;
 }
 
-/** Latencies of requests of a set; −1 where the candidate did not answer. */
+/** Latencies of requests of a set; −1 where the side in question did not answer. */
 export interface SetLatencies {
   candidateMs: number[];
   referenceMs: number[];
@@ -155,7 +155,9 @@ export function createGateSets(prisma: PrismaClient): GateSets {
       const { order, chosen } = choiceOf(set, max);
       const [row] = await prisma.$queryRaw<{ candidate: number[]; reference: number[]; total: number }[]>`
         WITH pair AS (
-          SELECT coalesce(o.candidate_ms, -1) AS candidate, ${ms} AS reference,
+          -- Clocks that step could make a recorded latency negative; nothing is faster than 0.
+          SELECT coalesce(o.candidate_ms, -1) AS candidate,
+            coalesce(nullif(greatest(${ms}, 0), 'Infinity'), -1) AS reference,
             row_number() OVER (ORDER BY ${order}) AS place, count(*) OVER () AS total
           FROM outcomes o
           WHERE ${inSet(set)} AND ${ms} IS NOT NULL

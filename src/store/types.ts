@@ -394,6 +394,7 @@ export interface OutcomeRow {
   primaryVersion: string;
   primaryMs: number;
   candidateMs: number | null;
+  /** null: the control was not asked; Infinity: it was, and gave no answer. */
   controlMs: number | null;
   /** Of a paced replay, how long after its time it was sent; absent: it was not, or there was none. */
   lateMs?: number | null;

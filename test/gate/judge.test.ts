@@ -11,6 +11,16 @@ const pairs = (candidateMs: number, n = 2_000) => ({
   remaining: Number.POSITIVE_INFINITY,
 });
 
+/** Each `every`th request is never answered, from this one on. */
+const failing = (ms: Float64Array, every: number, from: number) =>
+  ms.map((each, i) => (i % every === from % every ? Number.POSITIVE_INFINITY : each));
+const replicas = pairs(1);
+const unlucky = (every: { candidate: number; control: number }) => ({
+  ...replicas,
+  candidateMs: failing(replicas.candidateMs, every.candidate, 0),
+  referenceMs: failing(replicas.referenceMs, every.control, 20),
+});
+
 describe("the whole verdict", () => {
   test.each([
     ["kept", { maxDiffRate: 0.05 }, sample(), "pass"],
@@ -48,6 +58,24 @@ describe("the whole verdict", () => {
     ["no control", { maxP99Regression: 0.1 }, sample(), "inconclusive"],
     ["slower", { maxP99Regression: 0.1 }, sample({ latency: pairs(3) }), "fail"],
     ["as fast", { maxP99Regression: 1 }, sample({ latency: pairs(1) }), "pass"],
+    [
+      "replicas that both fail at times",
+      { maxP99Regression: 0.1 },
+      sample({ latency: unlucky({ candidate: 50, control: 50 }) }),
+      "inconclusive",
+    ],
+    [
+      "held against a control that fails",
+      { maxP99Regression: 1 },
+      sample({ latency: unlucky({ candidate: 2_000, control: 10 }) }),
+      "inconclusive",
+    ],
+    [
+      "failing more than the control",
+      { maxP99Regression: 1 },
+      sample({ latency: unlucky({ candidate: 10, control: 2_000 }) }),
+      "fail",
+    ],
     [
       "lagged",
       { maxP99Regression: 1 },

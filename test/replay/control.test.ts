@@ -191,7 +191,9 @@ describe("a control that fails never counts against the candidate", () => {
     const { summary, outcomes, order } = await replay({ captures: several(5), control: act });
     expect(summary).toMatchObject({ ...clean, noise: { samples: 0, mismatches: 0, errors: 3, outputs: [] } });
     expect(order.filter((each) => each.startsWith("candidate"))).toHaveLength(5);
-    expect(outcomes.every(({ controlMs, attempts }) => controlMs === null && attempts === 1)).toBe(true);
+    expect(outcomes.map(({ controlMs }) => controlMs)).toEqual([...Array(3).fill(Infinity), null, null]);
+    expect(outcomes.every(({ attempts }) => attempts === 1)).toBe(true);
+    expect(summary.latency.control).toBeUndefined();
   });
 
   test("now and then", async () => {
