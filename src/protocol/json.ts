@@ -1,7 +1,7 @@
 import { constants, isUtf8 } from "node:buffer";
 import { excerptOf, ProtocolError } from "./error.js";
 import { parseLosslessJson } from "./lossless-json.js";
-import { standInNumbers } from "./stand-in-numbers.js";
+import { standInNumbers, standInNumbersOf } from "./stand-in-numbers.js";
 
 /** {@link parseJson}, or one that stands in for it. */
 export type JsonReader = (source: string | Uint8Array) => unknown;
@@ -20,7 +20,11 @@ export function parseJson(source: string | Uint8Array): unknown {
  * cannot may be sound all the same.
  */
 export function surveyJson(source: string | Uint8Array): unknown {
-  return parseLosslessJson(typeof source === "string" ? source : utf8Text(source), standInNumbers);
+  if (typeof source === "string") return parseLosslessJson(source, standInNumbers);
+  const text = utf8Text(source);
+  // Only where all of it is ASCII does a place in the text say where it is in the bytes.
+  const isAscii = text.length === source.length;
+  return parseLosslessJson(text, isAscii ? standInNumbersOf(source) : standInNumbers);
 }
 
 /** Writes what {@link parseJson} reads: bare non-finite numbers, bigints as integers, −0 as `-0`. */

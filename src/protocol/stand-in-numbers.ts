@@ -1,3 +1,5 @@
+import { scanNumberList } from "./number-list.js";
+
 /** A list of numbers as far as it was looked at: `end` is behind its closing bracket. */
 export interface ListedNumbers {
   list: number[];
@@ -13,6 +15,22 @@ const exactMax = 64;
 const countMax = 2 ** 20;
 /** A whole part below this cannot leave float32. */
 const wholeMax = 1e9;
+
+/**
+ * {@link standInNumbers} for a text whose characters are these bytes: at a tenth of its cost where most of a message
+ * is, in long lists of numbers that are not whole.
+ */
+export function standInNumbersOf(bytes: Uint8Array): ListReader {
+  if (scanNumberList === null) return standInNumbers;
+  const scan = scanNumberList;
+  return (text, start) => {
+    const found = scan(bytes, start);
+    if (found === null) return standInNumbers(text, start);
+    const { count, end } = found;
+    if (count > countMax) return null;
+    return { list: new Array<number>(count).fill(wholeMax + 0.5), end };
+  };
+}
 
 /**
  * Checks the grammar of a flat list of plain numbers without converting them, and gives a list of as many that no

@@ -23,13 +23,28 @@ export function bytesOfJson(
   if (datatype === "BYTES") return bytesOfStrings(where, elements);
   const bytes = new Uint8Array(count * elementBytes(datatype)!);
   const put = writerOf(datatype, bytes);
-  for (let index = 0; index < count; index++) {
+  const wide = datatype === "FP32" || datatype === "FP64";
+  const written = wide
+    ? finiteWritten(typedView({ name: "", shape: [], datatype, data: bytes }), elements)
+    : 0;
+  for (let index = written; index < count; index++) {
     if (!put(index, elements[index])) {
       const found = described(elements[index]);
       throw new ProtocolError(`${where}: element ${index} must be ${wanted(datatype)}, found ${found}`);
     }
   }
   return bytes;
+}
+
+/** Writes elements, which are nearly always all finite numbers, as far as they are. @returns how many that is */
+function finiteWritten(view: Float32Array | Float64Array, elements: readonly unknown[]): number {
+  for (let index = 0; index < view.length; index++) {
+    const element = elements[index];
+    if (typeof element !== "number") return index;
+    view[index] = element;
+    if (!Number.isFinite(view[index])) return index;
+  }
+  return view.length;
 }
 
 /** The elements of a tensor as JSON holds them, flat. BYTES must be UTF-8. */
