@@ -6,8 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { createUpstreamPool } from "../../src/http1/pool.js";
 import { createUpstream } from "../../src/upstream/client.js";
-import { ask } from "./ask.js";
+import { ask } from "../http1/ask.js";
 import { startTestGateway } from "./gateway.js";
 import { send } from "./wire.js";
 

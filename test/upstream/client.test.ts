@@ -287,7 +287,11 @@ describe("a request", () => {
     const server = await startRawServer((socket) => socket.write(http(200, "{}")));
     const endpoint = { ...endpointOf(server.url), headers: { [name]: secret } };
     const observation = await upstream.send(endpoint, inference, limits);
-    expect(observation).toMatchObject({ ok: false, failure: "network", message: expect.stringMatching(/^the header /) });
+    expect(observation).toMatchObject({
+      ok: false,
+      failure: "network",
+      message: expect.stringMatching(/^the header /),
+    });
     expect(observation.attempts.length).toBe(1);
     expect(server.connections).toBe(0);
     await server.close();
