@@ -14,6 +14,7 @@ interface Options {
   candidate?: string;
   since?: number;
   selection?: string;
+  fresh?: boolean;
   maxDiffRate?: number;
   maxFlipRate?: number;
   maxErrorRate?: number;
@@ -54,6 +55,7 @@ export function gateCommand(): Command {
       "--selection <name>",
       "judge this sealed selection instead: replay what is needed of it, until the verdict is certain",
     )
+    .option("--fresh", "with --selection: ask the candidate anew, whatever earlier replays of it came to")
     .option("--max-diff-rate <rate>", "largest share of mismatches", fraction)
     .option("--max-flip-rate <rate>", "largest share of changed decisions", fraction)
     .option("--max-error-rate <rate>", "largest share of requests that the candidate fails", fraction)
@@ -92,9 +94,7 @@ async function gate(deployment: string, options: Options, command: Command): Pro
   const opened = await api.post<Gate>("/gates", { deployment, sinceMs: since, author, ...rest });
   const done = await watchGate(api, opened);
   if (done.report === null || done.verdict === null) {
-    throw new UnderstudyError("conflict", `Gate ${done.id} ended without a verdict. ${done.error}`, {
-      hint: "What was replayed for it stays: the same gate again goes on from there.",
-    });
+    throw new UnderstudyError("conflict", `Gate ${done.id} ended without a verdict. ${done.error}`);
   }
   await writeReports(files, done, done.report);
   process.stdout.write(json ? `${JSON.stringify(done)}\n` : `${gateText(done.report)}\ngate ${done.id}\n`);

@@ -168,6 +168,16 @@ export function ignoredBecause({ ignore }: OutputPolicy, nowMs: number): string 
 }
 
 /**
+ * Outputs whose ignore ended after the one moment and up to the other (Unix milliseconds): judged then they are judged
+ * otherwise than at first, though the policy is the same.
+ */
+export function ignoresEnded({ outputs }: Policy, fromMs: number, toMs: number): string[] {
+  return Object.entries(outputs).flatMap(([name, output]) =>
+    ignoredBecause(output, fromMs) !== null && ignoredBecause(output, toMs) === null ? [name] : [],
+  );
+}
+
+/**
  * Reads a policy from outside, filling in defaults. Reading its result again gives the same.
  * @throws UnderstudyError `invalid_request` that names every fault by its path, as `outputs.scores.atol: must be …`
  */

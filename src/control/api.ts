@@ -1117,7 +1117,15 @@ export const gateCreate = gateCriteriaSchema
     selection: name.optional().meta({
       description: "Judge this sealed selection instead: what is needed of it is replayed to the candidate",
     }),
+    fresh: z.boolean().default(false).meta({
+      description:
+        "Ask the candidate anew, although an earlier replay of the selection could be gone on with",
+    }),
     author: person.default("unknown").meta({ description: "Who asks; nobody checks who they are" }),
+  })
+  .refine(({ selection, fresh }) => selection !== undefined || !fresh, {
+    path: ["fresh"],
+    error: "belongs to a selection: of the live run nothing is sent again",
   })
   .refine(({ selection, sinceMs }) => selection === undefined || sinceMs === undefined, {
     path: ["sinceMs"],

@@ -2,20 +2,23 @@ import { messageOf, UnderstudyError } from "../errors.js";
 import { minuteOf } from "../ids.js";
 import type { FrozenSet } from "../store/gate-sets.js";
 import type { Store } from "../store/store.js";
-import type { Ledger } from "../store/types.js";
+import type { Candidate, Ledger } from "../store/types.js";
 import type { Upstream } from "../upstream/client.js";
 import type { GateCriteria } from "./criteria.js";
-import { refuseDown } from "./down.js";
+import { refuseAway, refuseDown } from "./down.js";
 import { digestOf } from "./evidence.js";
 import { type GateCase, lookAt, reportOn } from "./judge-set.js";
 import { countText, percentText } from "./numbers.js";
-import { type SetCounts, sum } from "./set.js";
+import { finishedOf, type SetCounts, sum } from "./set.js";
 import { absenceOf, testedCandidate, unseenRemark } from "./tested-candidate.js";
 
 /** Segments in a set: a gate of a month of heavy traffic is better made of a selection. */
 const worksMax = 500_000;
 /** What waited for longer than this was not on its way: see `freeze`. */
 const patienceMs = 60_000;
+
+const downHint =
+  "Start it, or correct its URL with `understudy candidate`, and gate what is captured from then on.";
 
 export interface LiveGateRequest {
   deployment: string;
@@ -55,9 +58,8 @@ export async function runLiveGate(
   try {
     const set = await store.gates.freeze(runId, sinceMs);
     requireBounded(set);
-    const given = await caseOf(store, deployment.id, {
+    const given = await caseOf(store, candidate, {
       deployment: deployment.name,
-      candidate: candidate.name,
       author,
       criteria,
       set,
@@ -79,24 +81,25 @@ export async function runLiveGate(
 
 async function caseOf(
   store: GateStore,
-  deploymentId: number,
-  about: Pick<GateCase, "deployment" | "candidate" | "author" | "criteria" | "set" | "remarks">,
+  candidate: Candidate,
+  about: Pick<GateCase, "deployment" | "author" | "criteria" | "set" | "remarks">,
 ): Promise<GateCase> {
-  const { set, candidate } = about;
+  const { set } = about;
   const counts: SetCounts = { captured: set.captured, ...(await store.gates.counts(set)) };
-  refuseDown(
-    candidate,
-    counts,
-    "Start it, or correct its URL with `understudy candidate`, and gate what is captured from then on.",
-  );
-  const ledger = await store.ledger.read(deploymentId, { fromMs: set.fromMs, toMs: set.frozenAtMs });
+  refuseDown(candidate.name, counts, downHint);
+  if (finishedOf(counts) === 0) refuseAway(candidate, counts.captured + set.pending, downHint);
+  const ledger = await store.ledger.read(candidate.deploymentId, {
+    fromMs: set.fromMs,
+    toMs: set.frozenAtMs,
+  });
   const { candidates: _, ...account } = ledger;
   return {
     ...about,
+    candidate: candidate.name,
     runKind: "live",
     selection: null,
     counts,
-    waiting: set.waiting + (await bufferedLong(store, deploymentId, set)),
+    waiting: set.waiting + (await bufferedLong(store, candidate.deploymentId, set)),
     ledger: account,
     latencyVoid: null,
     remarks: [...about.remarks, ...lostRemark(ledger)],

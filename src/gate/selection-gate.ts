@@ -6,7 +6,7 @@ import type { Store } from "../store/store.js";
 import { isUnreachable } from "../store/unreachable.js";
 import type { Upstream } from "../upstream/client.js";
 import { type GateCriteria, gateCriteriaSchema } from "./criteria.js";
-import { refuseDown } from "./down.js";
+import { refuseAway, refuseDown } from "./down.js";
 import { digestOf } from "./evidence.js";
 import { type GateCase, lookAt, reportOn } from "./judge-set.js";
 import { countText, msText } from "./numbers.js";
@@ -24,6 +24,8 @@ export interface SelectionGateRequest {
   candidate: string;
   selection: string;
   criteria: GateCriteria;
+  /** Ask the candidate anew, whatever is there of an earlier replay. */
+  fresh: boolean;
   author: string;
 }
 
@@ -49,12 +51,13 @@ interface Deps {
  */
 export async function openSelectionGate(deps: Deps, request: SelectionGateRequest): Promise<number> {
   const { store, upstream } = deps;
-  const { criteria, author } = request;
+  const { criteria, author, fresh } = request;
   const deployment = await store.registry.getDeployment(request.deployment);
   const candidate = await testedCandidate(store, deployment.name, request.candidate);
   const selection = await store.selections.get(deployment.name, request.selection);
   requireSealed(selection);
-  const known = await store.gates.reusable({ candidateId: candidate.id, selectionId: selection.id });
+  const earlier = await store.gates.reusable({ candidateId: candidate.id, selectionId: selection.id });
+  const known = fresh ? null : earlier;
   const away = await absenceOf(upstream, candidate);
   if (away !== null && (known === null || (await store.replays.state(known)) !== "done")) throw away;
   const runId = known ?? (await openReplay(store, deployment.name, candidate.name, selection.name));
@@ -64,7 +67,13 @@ export async function openSelectionGate(deps: Deps, request: SelectionGateReques
     runId,
     author,
     selectionId: selection.id,
-    request: { criteria, remarks: away === null ? [] : [unseenRemark(away)] } satisfies SelectionRequest,
+    request: {
+      criteria,
+      remarks: [
+        ...(away === null ? [] : [unseenRemark(away)]),
+        ...(fresh && earlier !== null ? [freshRemark(earlier)] : []),
+      ],
+    } satisfies SelectionRequest,
   });
   // What is there already may do: then nothing is sent.
   await stepSelectionGate({ store }, id);
@@ -131,6 +140,7 @@ export async function stepSelectionGate({ store }: Pick<Deps, "store">, id: numb
     // What a replay that is done has left out is missing from the coverage, and not waited for.
     const read = state === "done" ? members : finished;
     const due = read === members || read >= Math.max(looked + lookStep, looked * lookGrowth);
+    if (finished === 0) await refuseAwayFromStart(store, gate);
     if (due) await look(store, { ...gate, selection: { ...gate.selection, read } });
     await store.gates.progress(id, { read, looked: due ? read : looked });
   } catch (error) {
@@ -139,6 +149,15 @@ export async function stepSelectionGate({ store }: Pick<Deps, "store">, id: numb
     const hint = error instanceof UnderstudyError && error.hint ? ` ${error.hint}` : "";
     await store.gates.giveUp(id, "failed", messageOf(error) + hint);
   }
+}
+
+const downHint =
+  "Start it, or correct its URL with `understudy candidate`, and gate it again: it is asked anew then.";
+
+async function refuseAwayFromStart({ gates, registry }: Deps["store"], gate: Stored): Promise<void> {
+  const { planned, finished } = await gates.account(gate.runId);
+  if (finished > 0) return;
+  refuseAway(await registry.getCandidate(gate.deployment, gate.candidate), planned, downHint);
 }
 
 type Stored = Awaited<ReturnType<Store["gates"]["get"]>>;
@@ -153,11 +172,7 @@ async function look(store: Deps["store"], gate: Stored): Promise<void> {
     read: selection.read,
   });
   const counts: SetCounts = { captured: set.captured, ...(await store.gates.counts(set)) };
-  refuseDown(
-    gate.candidate,
-    counts,
-    "Start it, or correct its URL with `understudy candidate`, and gate it again.",
-  );
+  refuseDown(gate.candidate, counts, downHint);
   const { planned, finished, pending, cancelled } = await store.gates.account(runId);
   const given: GateCase = {
     deployment: gate.deployment,
@@ -177,7 +192,7 @@ async function look(store: Deps["store"], gate: Stored): Promise<void> {
       balanced: finished + pending + cancelled === planned,
     },
     latencyVoid: await latencyVoidOf(store, runId, set),
-    remarks: [...remarks, ...(targeted === 0 ? [] : [targetedRemark(targeted)])],
+    remarks: [...remarks, ...(targeted === 0 ? [] : [targetedRemark(targeted)]), ...unreachedRemarks(counts)],
   };
   const seen = await lookAt(store, given);
   if (seen.judgement.verdict === "inconclusive" && set.pending > 0) return;
@@ -192,6 +207,17 @@ async function look(store: Deps["store"], gate: Stored): Promise<void> {
 
 const targetedRemark = (n: number) =>
   `${countText(n)} of the members were captured by a rule and not by chance: the rates are those of the selection, not of the traffic.`;
+
+const freshRemark = (runId: number) =>
+  `The candidate was asked anew, as was wanted: what replay ${runId} of the same selection came to is left out.`;
+
+/** What the candidate is charged with may have been an outage. */
+function unreachedRemarks({ candidateError: { network = 0, timeout = 0 } }: SetCounts): string[] {
+  if (network + timeout === 0) return [];
+  return [
+    `${countText(network)} connections failed and ${countText(timeout)} requests timed out; if the candidate was away then, --fresh asks it anew.`,
+  ];
+}
 
 /** Of a replay that could not keep its pace the load was another than the recorded one. */
 async function latencyVoidOf(
@@ -215,6 +241,6 @@ async function whyEnded(
   const { captures, pending, cancelled, error } = await replays.get(runId);
   const done = `after ${countText(captures - pending - cancelled)} of ${countText(captures)} requests`;
   return state === "cancelled"
-    ? `Replay ${runId} was cancelled ${done}: there is no verdict.`
+    ? `Replay ${runId} was cancelled ${done}: there is no verdict. Gated again, the candidate is asked anew.`
     : `Replay ${runId} failed ${done}: ${error ?? "it did not say why"}.`;
 }

@@ -1,10 +1,15 @@
+import { ignoresEnded, type Policy } from "../compare/policy.js";
 import type { PrismaClient } from "./client.js";
+import { isCurrent } from "./current-run.js";
+import { Prisma } from "./generated/client.js";
 
 /** Gates over sealed selections go on step by step, whoever takes the step; these keep them in one's hands at a time. */
 export interface GateTurns {
   /**
    * A replay whose results a gate of this selection can take: of the same revision of the candidate, under the policy in
-   * force, and of the sealed members. One that keeps a pace only if it is done, since it reads them in another order.
+   * force, which means what it meant then, and of the sealed members. The newest that a gate took, if any. One that
+   * keeps a pace only if it is done, since it reads them in another order; none of which nothing was answered, since
+   * the candidate was down.
    */
   reusable(gate: { candidateId: number; selectionId: number }): Promise<number | null>;
   /** A running gate over a selection that nobody has in hand; null: none. It is in hand for so long at most. */
@@ -13,28 +18,35 @@ export interface GateTurns {
   endTurn(id: number, againMs: number): Promise<void>;
   /** Ends gates over live runs that began so long ago: whoever was to judge them has died. */
   endAbandoned(afterMs: number): Promise<void>;
-  /** How far a running gate has come; never back. */
+  /** How far a running gate has come, never back; and that it did not do, so that its replay goes on. */
   progress(id: number, change: { read: number; looked: number }): Promise<void>;
 }
+
+/** Of an outcome `o`: the candidate answered, if only by an error of its own. */
+const isAnswer = Prisma.sql`(
+  o.disposition = 'compared' OR (o.disposition = 'candidate_error' AND o.reason NOT IN ('network', 'timeout')))`;
 
 export function createGateTurns(prisma: PrismaClient): GateTurns {
   return {
     async reusable({ candidateId, selectionId }) {
-      const [found] = await prisma.$queryRaw<{ runId: number }[]>`
-        SELECT p.run_id AS "runId"
+      const known = await prisma.$queryRaw<{ runId: number; policy: Policy; createdAt: Date }[]>`
+        SELECT p.run_id AS "runId", o.body AS policy, p.created_at AS "createdAt"
         FROM replays p
         JOIN runs r ON r.id = p.run_id
-        JOIN candidates c ON c.id = r.candidate_id AND c.model_version_id = r.model_version_id
+        JOIN policies o ON o.id = r.policy_id
+        JOIN candidates c ON c.id = r.candidate_id
         JOIN selections s ON s.id = p.selection_id
         WHERE p.selection_id = ${selectionId} AND r.candidate_id = ${candidateId}
-          AND p.target->>'kind' = 'candidate' AND p.created_at > s.sealed_at
-          AND r.policy_id = (
-            SELECT o.id FROM policies o WHERE o.deployment_id = p.deployment_id AND NOT o.trial
-            ORDER BY o.version DESC LIMIT 1)
+          AND p.target->>'kind' = 'candidate' AND p.created_at > s.sealed_at AND ${isCurrent}
           AND (p.state = 'done' OR (p.speed IS NULL AND p.on_failure = 'skip'
             AND (p.state IN ('planned', 'running') OR (p.state = 'paused' AND p.for_gate))))
-        ORDER BY p.speed IS NULL DESC, p.state = 'done' DESC, p.run_id DESC
-        LIMIT 1`;
+          AND (EXISTS (SELECT FROM outcomes o WHERE o.run_id = p.run_id AND ${isAnswer})
+            OR NOT EXISTS (SELECT FROM outcomes o WHERE o.run_id = p.run_id AND o.disposition = 'candidate_error'))
+        ORDER BY (SELECT max(g.id) FROM gates g WHERE g.run_id = p.run_id) DESC NULLS LAST,
+          p.speed IS NULL DESC, p.state = 'done' DESC, p.run_id DESC`;
+      const found = known.find(
+        ({ policy, createdAt }) => ignoresEnded(policy, createdAt.getTime(), Date.now()).length === 0,
+      );
       return found?.runId ?? null;
     },
 
@@ -66,7 +78,7 @@ export function createGateTurns(prisma: PrismaClient): GateTurns {
 
     async progress(id, { read, looked }) {
       await prisma.$executeRaw`
-        UPDATE gates SET read = greatest(read, ${read}::int), looked = greatest(looked, ${looked}::int)
+        UPDATE gates SET read = greatest(read, ${read}::int), looked = greatest(looked, ${looked}::int), needs_more = true
         WHERE id = ${id} AND state = 'running'`;
     },
   };

@@ -1,4 +1,5 @@
 import type { PrismaClient } from "./client.js";
+import { isCurrent } from "./current-run.js";
 
 /** Candidates in one comparison at most. */
 const candidatesMax = 20;
@@ -42,11 +43,9 @@ export function createSelectionComparisons(prisma: PrismaClient): SelectionCompa
           FROM replays p
           JOIN selections s ON s.id = p.selection_id
           JOIN runs r ON r.id = p.run_id
-          JOIN candidates c ON c.id = r.candidate_id AND c.model_version_id = r.model_version_id
+          JOIN candidates c ON c.id = r.candidate_id
           WHERE p.selection_id = ${selectionId} AND p.created_at > s.sealed_at AND p.target->>'kind' = 'candidate'
-            AND r.policy_id = (
-              SELECT o.id FROM policies o WHERE o.deployment_id = p.deployment_id AND NOT o.trial
-              ORDER BY o.version DESC LIMIT 1)
+            AND ${isCurrent}
             AND EXISTS (SELECT FROM outcomes o WHERE o.run_id = r.id)
           ORDER BY c.id, r.id DESC
           LIMIT ${candidatesMax}
@@ -89,9 +88,7 @@ export function createSelectionComparisons(prisma: PrismaClient): SelectionCompa
         WHERE p.selection_id = ${selectionId} AND p.target->>'kind' = 'candidate'
           AND EXISTS (SELECT FROM outcomes o WHERE o.run_id = r.id)
         GROUP BY c.name
-        HAVING NOT bool_or(c.model_version_id = r.model_version_id AND r.policy_id = (
-          SELECT o.id FROM policies o WHERE o.deployment_id = p.deployment_id AND NOT o.trial
-          ORDER BY o.version DESC LIMIT 1))
+        HAVING NOT bool_or(${isCurrent})
         ORDER BY c.name`;
       return rows.map(({ name }) => name);
     },

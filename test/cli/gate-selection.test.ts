@@ -152,6 +152,26 @@ test("another model at the same URL: refused until it is registered again; then 
   expect(await run("--new-revision")).toBeGreaterThan(second);
 });
 
+test("--fresh asks the candidate anew, and the gates after it go on from there", async () => {
+  await start();
+  // An outage within the replay: too short to be told from a candidate that fails.
+  let fails = true;
+  const { name, sent } = await sealed(600, ({ x }, response) => {
+    if (fails && x % 10 === 0) response.destroy();
+    else response.end(answer(x));
+  });
+  const strict = [...limits, "--max-error-rate", "1%"];
+  const spoiled = await gate(name, ...strict);
+  expect(spoiled).toMatchObject({ code: 1, stdout: expect.stringMatching(/connections failed.*--fresh/) });
+  fails = false;
+  const before = sent().length;
+  const fresh = JSON.parse((await gate(name, ...strict, "--fresh")).stdout);
+  expect(fresh.report).toMatchObject({ verdict: "pass", counts: { candidateError: {} } });
+  expect(fresh.report.notes.join()).toMatch(/asked anew, as was wanted: what replay \d+/);
+  expect(sent().length).toBeGreaterThan(before);
+  expect(JSON.parse((await gate(name, ...strict)).stdout)).toMatchObject({ run: fresh.run, verdict: "pass" });
+});
+
 test("an evidence file of a selection's gate is verified, and a forged one is not", async () => {
   await start();
   const { name } = await sealed(600);
@@ -253,6 +273,21 @@ describe("no verdict", () => {
     expect(ended.stderr).toMatch(/c0 has not answered one of \d+ requests: \d+ connections failed/);
   });
 
+  test("a candidate that was down spoils nothing: it is asked anew once it is there", async () => {
+    await start();
+    let down = true;
+    const { name } = await sealed(600, ({ x }, response) => {
+      if (down) response.destroy();
+      else response.end(answer(x));
+    });
+    const first = await gate(name, ...limits);
+    expect(first).toMatchObject({ code: 2, stderr: expect.stringContaining("has not answered one of") });
+    expect(first.stderr).not.toMatch(/goes on from there/);
+    down = false;
+    const { report } = JSON.parse((await gate(name, ...limits)).stdout);
+    expect(report).toMatchObject({ verdict: "pass", counts: { candidateError: {} } });
+  });
+
   test("requests that came to nothing are missing coverage: 3", async () => {
     await start();
     const { name, selection } = await sealed(600);
@@ -287,6 +322,7 @@ describe("cannot run: 2, each with its own message", () => {
     [["--selection", "none"], /The selection none is empty: no capture matches/],
     [["--selection", "all"], /c0|127\.0\.0\.1:\d+/],
     [["--selection", "all", "--since", "1h"], /give either sinceMs or selection/],
+    [["--fresh"], /fresh: belongs to a selection/],
     [["--selection", "all", "--max-error-rate", "150%"], /must be a fraction from 0 to 1/],
     [["--selection", "all", "--candidate", "nobody"], /no candidate named "nobody"/],
   ])("%j", async (args, said) => {

@@ -123,6 +123,19 @@ test("a candidate that was down from the start: 2; one that fails every request:
   const ended = await gate(down.name, "--max-diff-rate", "20%", "--max-error-rate", "20%");
   expect([ended.code, ended.stdout]).toEqual([2, ""]);
   expect(ended.stderr).toMatch(/int8 has not answered one of 400 requests: 400 connections failed/);
+  // As workers leave it: they put its works off, and write nothing.
+  const away = await addGated(control, []);
+  await addJudged(control, away.deployment.id, mixed(400, 1, {}), { judge: false });
+  const { id: candidateId } = away.candidate;
+  const soon = new Date(Date.now() + 60_000);
+  await control.prisma.breaker.create({
+    data: { candidateId, worker: "w", openedAt: new Date(), retryAt: soon, reason: "connect refused" },
+  });
+  expect(await gate(away.name, "--max-diff-rate", "20%")).toMatchObject({
+    code: 2,
+    stdout: "",
+    stderr: expect.stringContaining("has not answered one of 400 requests: connect refused"),
+  });
   const failing = await addGated(control, mixed(400, 1, endings.error));
   expect((await gate(failing.name, "--max-error-rate", "20%")).code).toBe(1);
 });

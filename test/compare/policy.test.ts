@@ -1,5 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { defaultPolicy, ignoredBecause, parsePolicy, policyFor } from "../../src/compare/policy.js";
+import {
+  defaultPolicy,
+  ignoredBecause,
+  ignoresEnded,
+  parsePolicy,
+  policyFor,
+} from "../../src/compare/policy.js";
 import { UnderstudyError } from "../../src/errors.js";
 
 function messageFor(body: unknown): string {
@@ -178,6 +184,21 @@ describe("policyFor", () => {
   test("falls back to the default", () => {
     expect(policyFor({ outputs: {} }, "a")).toEqual(defaultPolicy.outputs["*"]);
   });
+});
+
+test("ignores that ended between two moments", () => {
+  const at = Date.parse("2027-01-31T00:00:00Z");
+  const ignore = { reason: "noise", until: "2027-01-31" };
+  const policy = parsePolicy({
+    outputs: {
+      a: { rule: "exact", ignore },
+      b: { rule: "exact", ignore: { reason: "for good" } },
+      c: { rule: "exact" },
+    },
+  });
+  expect(ignoresEnded(policy, at - 1, at)).toEqual(["a"]);
+  expect(ignoresEnded(policy, at, at + 1)).toEqual([]);
+  expect(ignoresEnded(policy, at - 2, at - 1)).toEqual([]);
 });
 
 describe("ignoredBecause", () => {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { stepSelectionGate } from "../../src/gate/selection-gate.js";
 import { addShadow, captureRow, leaseSegment, openWorld, type World } from "./support.js";
 
 let world: World;
@@ -65,20 +66,23 @@ describe("a replay that a gate began", () => {
   test("goes on as long as there is a gate that needs more, whoever died when that one began", async () => {
     const { runId, begin } = await addGateReplay();
     expect([await state(runId), await goesOn(runId)]).toEqual(["paused", false]);
-    // All that a control plane wrote that dies right after.
+    // All that a control plane wrote that dies right after; a worker takes the next step.
     const gate = await begin();
+    expect(await goesOn(runId)).toBe(false);
+    await stepSelectionGate(world, gate);
     expect([await goesOn(runId), await state(runId)]).toEqual([true, "running"]);
     await world.store.gates.giveUp(gate, "cancelled", "enough");
     expect([await state(runId), await goesOn(runId)]).toEqual(["paused", false]);
-    await begin();
+    await stepSelectionGate(world, await begin());
     expect(await goesOn(runId)).toBe(true);
   });
 
   test("that a person paused stays so, whatever gates begin; it is they who go on", async () => {
     const { runId, begin, about } = await addGateReplay();
     const gate = await begin();
+    await stepSelectionGate(world, gate);
     await world.store.replays.pause(runId);
-    await begin();
+    await stepSelectionGate(world, await begin());
     expect([await state(runId), await goesOn(runId)]).toEqual(["paused", false]);
     expect(await world.store.gates.reusable(about)).toBe(runId);
     await world.store.replays.resume(runId);
@@ -91,4 +95,26 @@ describe("a replay that a gate began", () => {
     await world.store.replays.resume(runId);
     expect([await goesOn(runId), await state(runId)]).toEqual([true, "running"]);
   });
+});
+
+test("results that a policy ignored until a moment that is over are not used again", async () => {
+  const { about, runId } = await addGateReplay();
+  expect(await world.store.gates.reusable(about)).toBe(runId);
+  const { policyId } = await world.prisma.run.findUniqueOrThrow({ where: { id: runId } });
+  const hourMs = 3_600_000;
+  const ignoreUntil = (agoMs: number) => {
+    const until = new Date(Date.now() - agoMs).toISOString();
+    const body = { outputs: { y: { rule: "exact", ignore: { reason: "known", until } } } };
+    return world.prisma.policy.update({ where: { id: policyId }, data: { body } });
+  };
+  await world.prisma
+    .$executeRaw`UPDATE replays SET created_at = now() - interval '2 hours' WHERE run_id = ${runId}`;
+  await world.prisma
+    .$executeRaw`UPDATE selections SET sealed_at = now() - interval '3 hours' WHERE id = ${about.selectionId}`;
+  await ignoreUntil(-hourMs);
+  expect(await world.store.gates.reusable(about)).toBe(runId);
+  await ignoreUntil(hourMs);
+  expect(await world.store.gates.reusable(about)).toBe(null);
+  await ignoreUntil(4 * hourMs);
+  expect(await world.store.gates.reusable(about)).toBe(runId);
 });

@@ -84,7 +84,7 @@ export function gateRoutes(context: Pick<ControlContext, "store" | "upstream" | 
         const ended = await store.gates.giveUp(
           id,
           "cancelled",
-          "The gate was cancelled: there is no verdict.",
+          "The gate was cancelled: there is no verdict. What was replayed for it stays: the same gate again goes on from there.",
         );
         const found = await store.gates.get(id);
         if (ended) return view(found);
@@ -165,12 +165,12 @@ type Asked = z.output<typeof gateCreate>;
 /** A gate over a selection whose results are all there already is done at once; workers take any other on. */
 async function begin(
   { store, upstream }: Pick<ControlContext, "store" | "upstream">,
-  { deployment, candidate, selection, sinceMs = sinceMsDefault, author, ...criteria }: Asked,
+  { deployment, candidate, selection, sinceMs = sinceMsDefault, fresh, author, ...criteria }: Asked,
 ): Promise<number> {
   if (selection === undefined) {
     return runLiveGate({ store, upstream }, { deployment, candidate, sinceMs, author, criteria });
   }
-  const request = { deployment, candidate, selection, author, criteria };
+  const request = { deployment, candidate, selection, fresh, author, criteria };
   return openSelectionGate({ store, upstream }, request);
 }
 
