@@ -5,6 +5,7 @@ import type { StoredGate } from "../store/gate-types.js";
 import type { Alias, Promotion } from "../store/promotions.js";
 import type { Store } from "../store/store.js";
 import type { Upstream } from "../upstream/client.js";
+import type { GateReport } from "./report.js";
 import { lapseOf, standingOf } from "./standing.js";
 import { absenceOf, testedCandidate } from "./tested-candidate.js";
 
@@ -36,15 +37,8 @@ export async function promote(
 ): Promise<Promotion> {
   const deployment = await store.registry.getDeployment(name);
   const candidate = await testedCandidate(store, name, candidateName);
-  const [newest] = await store.gates.list({
-    deployment: name,
-    candidate: candidate.name,
-    state: "done",
-    before: null,
-    limit: 1,
-  });
-  if (newest === undefined) throw refused(candidate.name, "it has no gate");
-  const gate = await store.gates.get(newest.id);
+  const gate = await store.gates.newestDone(candidate.id);
+  if (gate === null) throw refused(candidate.name, "it has no gate");
   await requireGood(store, gate, deployment.gateApproval);
   const away = await absenceOf(upstream, candidate);
   if (away !== null) {
@@ -53,7 +47,7 @@ export async function promote(
     ]);
   }
   if (deployment.promoteUrl !== null) {
-    await tell(webhooks, deployment.promoteUrl, { deployment: name, candidate, alias, by, gate });
+    await tell(webhooks, deployment.promoteUrl, { alias, by, gate });
   }
   return store.promotions.promote({ candidateId: candidate.id, gateId: gate.id, alias, by });
 }
@@ -88,24 +82,23 @@ async function tell(
   webhooks: Webhooks,
   url: string,
   news: {
-    deployment: string;
-    candidate: { name: string; endpoint: { url: string; model: string; version: string | null } };
     alias: Alias;
     by: string;
     gate: StoredGate;
   },
 ): Promise<void> {
-  const { deployment, candidate, alias, by, gate } = news;
+  const { alias, by, gate } = news;
   const id = newId();
-  const { url: endpointUrl, model, version } = candidate.endpoint;
+  // What was judged, whatever was registered meanwhile.
+  const { url: endpointUrl, name: model, version, sha256 } = (gate.report as GateReport).model;
   const payload = {
     id,
     event: "promotion",
-    deployment,
-    candidate: candidate.name,
+    deployment: gate.deployment,
+    candidate: gate.candidate,
     alias,
     by,
-    model: { url: endpointUrl, model, version },
+    model: { url: endpointUrl, model, version, sha256 },
     gate: { id: gate.id, sha256: gate.sha256, verdict: gate.verdict },
   };
   try {

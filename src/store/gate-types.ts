@@ -85,7 +85,9 @@ export interface Gates extends GateSets, SelectionReads, GateTurns {
   get(id: number): Promise<StoredGate>;
   /** Newest first, `before` that id. Without their reports. */
   list(query: GateQuery): Promise<StoredGate[]>;
-  /** Of the run's newest gate that is done. */
+  /** The candidate's gate that ended last with a verdict, whenever it began; null: there is none. */
+  newestDone(candidateId: number): Promise<StoredGate | null>;
+  /** Of the run's gate that ended last with one. */
   verdictOf(runId: number): Promise<Verdict | null>;
   approve(id: number, approval: Pick<GateApproval, "by" | "reason" | "sha256">): Promise<void>;
 }
@@ -93,8 +95,6 @@ export interface Gates extends GateSets, SelectionReads, GateTurns {
 export interface GateQuery {
   deployment: string | null;
   candidate: string | null;
-  /** Default: any. */
-  state?: GateState;
   before: number | null;
   limit: number;
 }

@@ -23,6 +23,9 @@ const withPins = {
   policy: { select: { version: true, sha256: true } },
 } satisfies Prisma.RunInclude;
 
+/** A gate over a selection may end long after others that began later: what it says is the newest then. */
+const endedLast = [{ endedAt: "desc" }, { id: "desc" }] satisfies Prisma.GateOrderByWithRelationInput[];
+
 export function createGates(prisma: PrismaClient): Gates {
   async function end(id: number, data: Prisma.GateUpdateManyMutationInput): Promise<boolean> {
     const ended = await prisma.gate.updateMany({
@@ -85,12 +88,20 @@ export function createGates(prisma: PrismaClient): Gates {
       });
     },
 
-    async list({ deployment, candidate, state, before, limit }) {
+    async newestDone(candidateId) {
+      const row = await prisma.gate.findFirst({
+        where: { candidateId, state: "done" },
+        orderBy: endedLast,
+        include: withAll,
+      });
+      return row && toGate(row);
+    },
+
+    async list({ deployment, candidate, before, limit }) {
       const rows = await prisma.gate.findMany({
         where: {
           ...(deployment === null ? {} : { deployment: { name: deployment } }),
           ...(candidate === null ? {} : { candidate: { name: candidate } }),
-          ...(state === undefined ? {} : { state }),
           ...(before === null ? {} : { id: { lt: before } }),
         },
         include: withAll,
@@ -104,7 +115,7 @@ export function createGates(prisma: PrismaClient): Gates {
     async verdictOf(runId) {
       const row = await prisma.gate.findFirst({
         where: { runId, state: "done" },
-        orderBy: { id: "desc" },
+        orderBy: endedLast,
         select: { verdict: true },
       });
       return (row?.verdict ?? null) as Verdict | null;
