@@ -4,7 +4,7 @@ import { createApiClient } from "../api-client.js";
 import { loadConfig } from "../config.js";
 import { type Gate, gate as gateSchema } from "../control/api.js";
 import { messageOf, UnderstudyError } from "../errors.js";
-import { faultsOf } from "../gate/verify.js";
+import { envelopeFaults, faultsOf } from "../gate/verify.js";
 
 /** `understudy gate verify`: checks exported evidence, by itself and against the control plane. */
 export function gateVerifyCommand(): Command {
@@ -19,29 +19,43 @@ export function gateVerifyCommand(): Command {
       "\nExits with 0 when it holds, 1 when it does not, and 2 when it cannot be checked.",
     )
     .action(async (file: string, { offline }: { offline?: boolean }) => {
-      const given = await evidenceIn(file);
-      const faults = given.report === null ? ["it holds no report"] : faultsOf(given.report, given.sha256);
-      if (!offline) faults.push(...(await faultsOfStored(given)));
+      const { id, sha256, report, ...envelope } = await evidenceIn(file);
+      if (report === null) throw noEvidence(file);
+      const faults = [...faultsOf(report, sha256), ...envelopeFaults(envelope, report)];
+      const stored = offline
+        ? null
+        : await createApiClient(loadConfig().controlUrl).get<Gate>(`/gates/${id}`);
+      if (stored !== null) faults.push(...faultsOfStored(stored, sha256));
       for (const fault of faults) process.stdout.write(`${file} does not hold: ${fault}\n`);
-      if (faults.length === 0) {
+      process.exitCode = faults.length === 0 ? 0 : 1;
+      if (faults.length > 0) return;
+      const what = `gate ${id}, ${report.verdict}, of ${report.deployment}/${report.candidate}`;
+      process.stdout.write(`${file} holds: ${what}\n`);
+      if (stored === null) {
+        process.stdout.write("by itself: not held against the control plane, nor are its approvals\n");
+        return;
+      }
+      for (const { by, reason, lapsed } of stored.approvals) {
         process.stdout.write(
-          `${file} holds: gate ${given.id}, ${given.verdict}, of ${given.deployment}/${given.candidate}` +
-            `${offline ? "; by itself, not held against the control plane" : ""}\n`,
+          `approved by ${by}: ${reason}${lapsed === null ? "" : ` (lapsed: ${lapsed})`}\n`,
         );
       }
-      process.exitCode = faults.length === 0 ? 0 : 1;
     });
 }
 
-async function faultsOfStored(given: Gate): Promise<string[]> {
-  const stored = await createApiClient(loadConfig().controlUrl).get<Gate>(`/gates/${given.id}`);
-  const faults: string[] = [];
-  if (stored.sha256 !== given.sha256) faults.push(`gate ${given.id} is stored with another digest`);
-  const { changed = [], erased = 0 } = stored.standing ?? {};
-  if (changed.length > 0) faults.push(`changed since it was judged: ${changed.join(", ")}`);
+function faultsOfStored({ id, sha256, standing }: Gate, given: string | null): string[] {
+  const { changed = [], erased = 0 } = standing ?? {};
   if (erased > 0) process.stderr.write(`${erased} of its requests were erased since\n`);
-  return faults;
+  return [
+    ...(sha256 === given ? [] : [`gate ${id} is stored with another digest`]),
+    ...(changed.length === 0 ? [] : [`changed since it was judged: ${changed.join(", ")}`]),
+  ];
 }
+
+const noEvidence = (file: string) =>
+  new UnderstudyError("file_unreadable", `${file} holds no evidence of a gate`, {
+    hint: "Name a file that `understudy gate … --report FILE.json` wrote.",
+  });
 
 async function evidenceIn(file: string): Promise<Gate> {
   let content: unknown;
@@ -52,7 +66,5 @@ async function evidenceIn(file: string): Promise<Gate> {
   }
   const parsed = gateSchema.safeParse(content);
   if (parsed.success) return content as Gate;
-  throw new UnderstudyError("file_unreadable", `${file} holds no evidence of a gate`, {
-    hint: "Name a file that `understudy gate … --report FILE.json` wrote.",
-  });
+  throw noEvidence(file);
 }

@@ -1,4 +1,4 @@
-import { digestOf } from "./evidence.js";
+import { canonicalJson, digestOf } from "./evidence.js";
 import { judgeGate } from "./judge.js";
 import type { GateReport } from "./report.js";
 
@@ -32,4 +32,35 @@ export function faultsOf(report: GateReport, sha256: string | null): string[] {
   const whole = fails ? "fail" : open ? "inconclusive" : "pass";
   if (whole !== report.verdict) faults.push(`its parts make ${whole}, not ${report.verdict}`);
   return faults;
+}
+
+/** What of a gate is said beside its report too. */
+export interface Envelope {
+  deployment: string;
+  candidate: string;
+  run: number;
+  runKind: string;
+  author: string;
+  state: string;
+  verdict: string | null;
+  selection: { name: string; members: number; read: number } | null;
+}
+
+/** What a file says around a report otherwise than the report, whose digest does not cover that. */
+export function envelopeFaults(envelope: Envelope, report: GateReport): string[] {
+  const { deployment, candidate, author, verdict, run, selection } = report;
+  const inside: Record<keyof Envelope, unknown> = {
+    deployment,
+    candidate,
+    run: run.id,
+    runKind: run.kind,
+    author,
+    state: "done",
+    verdict,
+    selection: selection && { name: selection.name, members: selection.members, read: selection.read },
+  };
+  return (Object.keys(inside) as (keyof Envelope)[]).flatMap((name) => {
+    const [said, is] = [canonicalJson(envelope[name]), canonicalJson(inside[name])];
+    return said === is ? [] : [`it says ${name} ${said} around a report of ${is}`];
+  });
 }

@@ -13,6 +13,7 @@ let control: TestControl;
 let folder: string;
 let receiver: Server;
 let received: { candidate: string; alias: string; gate: { verdict: string } }[];
+let onReceived: () => Promise<void>;
 let receiverStatus: number;
 let receiverUrl: string;
 let candidate: Server;
@@ -27,6 +28,7 @@ beforeAll(async () => {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
     received.push(JSON.parse(Buffer.concat(chunks).toString()));
+    await onReceived();
     response.writeHead(receiverStatus).end();
   });
   receiverUrl = await listening(receiver);
@@ -37,6 +39,7 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   received = [];
+  onReceived = async () => {};
   receiverStatus = 200;
   says = { version: "1" };
   ({ name } = await addGated(control, mixed(1_000, 100, endings.mismatch), {
@@ -87,6 +90,36 @@ test("verify: evidence holds; changed by hand it does not; under another policy 
   ]);
 });
 
+test("verify: what stands around a report is not vouched for; approvals come from the control plane", async () => {
+  const { stdout } = await understudy(
+    ...["gate", name, "--candidate", "int8", "--max-diff-rate", "0.01%", "--author", "ada"],
+    ...["--json", "--report", "fail.json"],
+  );
+  expect(JSON.parse(stdout).verdict).toBe("fail");
+  const given = JSON.parse(await readFile(join(folder, "fail.json"), "utf8"));
+  const approvals = [{ by: "mallory", reason: "trust me", at: 1, lapsed: null }];
+  const around = { verdict: "pass", candidate: "other", run: 99, author: "eve", approvals };
+  await writeFile(join(folder, "forged.json"), JSON.stringify({ ...given, ...around }));
+  for (const more of [[], ["--offline"]]) {
+    const forged = await understudy("gate", "verify", "forged.json", ...more);
+    expect(forged.code).toBe(1);
+    for (const field of ["verdict", "candidate", "run", "author"]) {
+      expect(forged.stdout).toContain(`it says ${field} `);
+    }
+    expect(forged.stdout).not.toMatch(/holds: gate|mallory/);
+  }
+  const id = String(await passing("--report", "pass.json"));
+  await understudy("gate", "approve", id, "--by", "bob", "--reason", "looked at it");
+  const passed = JSON.parse(await readFile(join(folder, "pass.json"), "utf8"));
+  await writeFile(join(folder, "approved.json"), JSON.stringify({ ...passed, approvals }));
+  const verified = await understudy("gate", "verify", "approved.json");
+  expect([verified.code, verified.stdout]).toEqual([
+    0,
+    expect.stringContaining("approved by bob: looked at it"),
+  ]);
+  expect(verified.stdout).not.toContain("mallory");
+});
+
 test("promote: refused without a gate and after a failed one; then told, and moved", async () => {
   await control.store.registry.updateDeployment(name, { promoteUrl: receiverUrl });
   expect(await promote()).toMatchObject({ code: 2, stderr: expect.stringContaining("it has no gate") });
@@ -105,6 +138,32 @@ test("promote: refused without a gate and after a failed one; then told, and mov
   expect(received.at(-1)).toMatchObject({ candidate: "int8", alias: "champion", gate: { verdict: "pass" } });
   const { body } = await control.call("GET", `/deployments/${name}/promotions`);
   expect(body.items).toMatchObject([{ candidate: "int8", alias: "champion" }]);
+});
+
+test("promote: bound to what was gated, whatever is registered while the webhook is told; the gate that ended last counts", async () => {
+  await control.store.registry.updateDeployment(name, { promoteUrl: receiverUrl });
+  const first = await passing();
+  onReceived = async () => {
+    const { endpoint, metadata } = await control.store.registry.getCandidate(name, "int8");
+    const again = { name: "int8", endpoint, metadata, sha256: null, newRevision: true };
+    await control.store.registry.addCandidate(name, again);
+  };
+  expect(await promote()).toMatchObject({ code: 2, stderr: expect.stringContaining("was registered again") });
+  expect(received.at(-1)).toMatchObject({ model: { url: candidateUrl, model: "int8" }, gate: { id: first } });
+  expect((await control.call("GET", `/deployments/${name}/promotions`)).body.items).toEqual([]);
+});
+
+test("promote: a gate that began earlier and fails later is the newest", async () => {
+  const failing = await understudy("gate", name, "--candidate", "int8", "--max-diff-rate", "0.01%", "--json");
+  await passing();
+  await control.prisma.gate.update({
+    where: { id: JSON.parse(failing.stdout).id },
+    data: { endedAt: new Date(Date.now() + 1_000) },
+  });
+  expect(await promote()).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/newest gate, \d+, is fail/),
+  });
 });
 
 test("a webhook that is private and not allowed is refused, and nothing moves", async () => {
