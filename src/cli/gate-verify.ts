@@ -4,6 +4,7 @@ import { createApiClient } from "../api-client.js";
 import { loadConfig } from "../config.js";
 import { type Gate, gate as gateSchema } from "../control/api.js";
 import { messageOf, UnderstudyError } from "../errors.js";
+import { uncountable } from "../gate/standing.js";
 import { envelopeFaults, faultsOf } from "../gate/verify.js";
 
 /** `understudy gate verify`: checks exported evidence, by itself and against the control plane. */
@@ -26,6 +27,12 @@ export function gateVerifyCommand(): Command {
         ? null
         : await createApiClient(loadConfig().controlUrl).get<Gate>(`/gates/${id}`);
       if (stored !== null) faults.push(...faultsOfStored(stored, sha256));
+      const dropped = stored?.standing?.dropped ?? null;
+      if (faults.length === 0 && dropped !== null) {
+        throw new UnderstudyError("conflict", `${file} cannot be checked any more: ${uncountable(dropped)}`, {
+          hint: "`--offline` checks the file by itself.",
+        });
+      }
       for (const fault of faults) process.stdout.write(`${file} does not hold: ${fault}\n`);
       process.exitCode = faults.length === 0 ? 0 : 1;
       if (faults.length > 0) return;

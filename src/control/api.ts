@@ -1174,6 +1174,10 @@ export const gate = gateItem
           description: "What is another now than when it was judged; any of these makes the gate void",
         }),
         erased: count.meta({ description: "Requests of its set that were erased since" }),
+        dropped: z.string().nullable().meta({
+          description:
+            "The newest UTC day of which retention dropped captures of its set: it cannot be counted again",
+        }),
       })
       .nullable(),
     approvals: z.array(

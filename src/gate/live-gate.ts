@@ -10,6 +10,7 @@ import { digestOf } from "./evidence.js";
 import { type GateCase, lookAt, reportOn } from "./judge-set.js";
 import { countText, percentText } from "./numbers.js";
 import { finishedOf, type SetCounts, sum } from "./set.js";
+import { ignoredOnlyThen } from "./standing.js";
 import { absenceOf, testedCandidate, unseenRemark } from "./tested-candidate.js";
 
 /** Segments in a set: a gate of a month of heavy traffic is better made of a selection. */
@@ -58,6 +59,7 @@ export async function runLiveGate(
   try {
     const set = await store.gates.freeze(runId, sinceMs);
     requireBounded(set);
+    await requireOneMeaning(store, set);
     const given = await caseOf(store, candidate, {
       deployment: deployment.name,
       author,
@@ -104,6 +106,18 @@ async function caseOf(
     latencyVoid: null,
     remarks: [...about.remarks, ...lostRemark(ledger)],
   };
+}
+
+/** Of an output whose ignore ended within the set, a part would be judged as if it still were. */
+async function requireOneMeaning({ gates }: GateStore, set: FrozenSet): Promise<void> {
+  const { policy } = await gates.pins(set.runId);
+  const outputs = await ignoredOnlyThen(gates, set, policy.body);
+  if (outputs.length === 0) return;
+  throw new UnderstudyError(
+    "conflict",
+    `The policy's ignore of ${outputs.join(", ")} ended after some of these requests were judged.`,
+    { hint: "Gate a sealed selection of them: its requests are sent and judged anew." },
+  );
 }
 
 function lostRemark({ dropped, lost, received }: Ledger): string[] {

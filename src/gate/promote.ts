@@ -6,7 +6,7 @@ import type { Alias, Promotion } from "../store/promotions.js";
 import type { Store } from "../store/store.js";
 import type { Upstream } from "../upstream/client.js";
 import type { GateReport } from "./report.js";
-import { lapseOf, standingOf } from "./standing.js";
+import { lapseOf, standingOf, uncountable } from "./standing.js";
 import { absenceOf, testedCandidate } from "./tested-candidate.js";
 
 export interface PromotionRequest {
@@ -64,6 +64,8 @@ async function requireGood(
     const what = standing?.changed.join(", ") ?? "report";
     throw refused(gate.candidate, `since gate ${gate.id} there is another: ${what}`);
   }
+  if (standing.dropped !== null)
+    throw refused(gate.candidate, `of gate ${gate.id} ${uncountable(standing.dropped)}`);
   if (rule === "none") return;
   const lapses = gate.approvals.map((approval) => lapseOf(approval, gate, standing, rule));
   if (lapses.includes(null)) return;

@@ -1,3 +1,4 @@
+import { ignoresEnded, type Policy } from "../compare/policy.js";
 import type { FrozenSet } from "../store/gate-sets.js";
 import type { StoredGate } from "../store/gate-types.js";
 import type { Store } from "../store/store.js";
@@ -14,6 +15,8 @@ export interface Standing {
   changed: (keyof Digests | "report")[];
   /** Requests of the set that were erased since: noted, but no change. */
   erased: number;
+  /** The newest day of which retention has dropped captures of the set: its account cannot be counted again. null: none. */
+  dropped: string | null;
 }
 
 /** null: the gate has no report. */
@@ -24,14 +27,29 @@ export async function standingOf(
   if (gate.report === null) return null;
   const report = gate.report as GateReport;
   const { model, policy } = await gates.inForce(gate.candidateId);
-  const counted = await gates.counts(setOf(gate, report));
-  const ledger = ledgerChange(report.counts, counted);
+  const set = setOf(gate, report);
   const changed: Standing["changed"] = [];
   if (digestOf(report) !== gate.sha256) changed.push("report");
   if (modelDigest(model) !== report.digests.model) changed.push("model");
-  if (policy.sha256 !== report.digests.policy) changed.push("policy");
+  const dropped = await gates.droppedDay(set);
+  const same = policy.sha256 === report.digests.policy;
+  if (!same || (await ignoredOnlyThen(gates, set, policy.body)).length > 0) changed.push("policy");
+  if (dropped !== null) return { changed, erased: 0, dropped };
+  const ledger = ledgerChange(report.counts, await gates.counts(set));
   if (ledger === "changed") changed.push("ledger");
-  return { changed, erased: ledger === "changed" ? 0 : ledger };
+  return { changed, erased: ledger === "changed" ? 0 : ledger, dropped };
+}
+
+/** Outputs that the policy ignored when the first of a set was judged, and does not any more. */
+export async function ignoredOnlyThen(
+  gates: Pick<Store["gates"], "judgedFrom">,
+  set: FrozenSet,
+  policy: Policy,
+): Promise<string[]> {
+  const nowMs = Date.now();
+  // Nearly always: then nothing need be looked up.
+  if (ignoresEnded(policy, 0, nowMs).length === 0) return [];
+  return ignoresEnded(policy, (await gates.judgedFrom(set)) ?? nowMs, nowMs);
 }
 
 function setOf(gate: StoredGate, { set, counts, selection }: GateReport): FrozenSet {
@@ -59,6 +77,10 @@ export function lapseOf(
   if (approval.sha256 !== gate.sha256) return "the evidence is another";
   if (standing !== null && standing.changed.length > 0)
     return `changed since: ${standing.changed.join(", ")}`;
+  if (standing !== null && standing.dropped !== null) return uncountable(standing.dropped);
   if (rule === "other" && approval.by === gate.author) return "given by the gate's own author";
   return null;
 }
+
+export const uncountable = (day: string): string =>
+  `its captures of ${day} were dropped by retention, so that its account can no longer be counted`;

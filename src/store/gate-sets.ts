@@ -70,6 +70,10 @@ export interface GateSets {
   /** @param sinceMs how far back from now, by the database's clock */
   freeze(runId: number, sinceMs: number): Promise<FrozenSet>;
   counts(set: FrozenSet): Promise<Omit<SetCounts, "captured">>;
+  /** When the first of a set was judged, Unix milliseconds; null: nothing of it is there. */
+  judgedFrom(set: FrozenSet): Promise<number | null>;
+  /** The newest UTC day of whose captures some of the set's were dropped by retention; null: none were. */
+  droppedDay(set: FrozenSet): Promise<string | null>;
   timeline(set: FrozenSet, stretches: number): Promise<SetStretch[]>;
   /**
    * At most so many, chosen blindly beyond that: of a live run evenly thinned by their place in the order of capture, of
@@ -129,6 +133,20 @@ export function createGateSets(prisma: PrismaClient): GateSets {
       return set.selection === null
         ? counts
         : { ...counts, erased: counts.erased + (await erasedUnsent(prisma, set.runId, set.selection)) };
+    },
+
+    async judgedFrom(set) {
+      const [row] = await prisma.$queryRaw<{ first: Date | null }[]>`
+        SELECT min(o.judged_at) AS first FROM outcomes o WHERE ${inSet(set)}`;
+      return row?.first?.getTime() ?? null;
+    },
+
+    async droppedDay({ runId, fromMs, watermarkMs }) {
+      const [row] = await prisma.$queryRaw<{ newest: Date | null }[]>`
+        SELECT max(minute) AS newest FROM dropped_run_minutes
+        WHERE run_id = ${runId} AND minute >= date_trunc('minute', ${time(fromMs)}::timestamptz)
+          AND minute < ${time(watermarkMs)}::timestamptz`;
+      return row?.newest ? dayOf(row.newest.getTime()) : null;
     },
 
     async timeline(set, stretches) {

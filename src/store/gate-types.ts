@@ -1,3 +1,4 @@
+import type { Policy } from "../compare/policy.js";
 import type { Verdict } from "../stats/verdict.js";
 import type { GateSets } from "./gate-sets.js";
 import type { GateTurns } from "./gate-turns.js";
@@ -10,7 +11,7 @@ export type GateState = (typeof gateStates)[number];
 /** What a run pins, or what is in force for a candidate, as far as a gate's evidence names it. */
 export interface GatePins {
   model: { url: string; name: string; version: string | null; sha256: string | null; metadata: unknown };
-  policy: { version: number; sha256: string };
+  policy: { version: number; sha256: string; body: Policy };
 }
 
 export interface GateApproval {

@@ -1,3 +1,4 @@
+import type { Policy } from "../compare/policy.js";
 import { UnderstudyError } from "../errors.js";
 import type { Verdict } from "../stats/verdict.js";
 import type { PrismaClient } from "./client.js";
@@ -20,7 +21,7 @@ type GateRow = Prisma.GateGetPayload<{ include: typeof withAll }>;
 
 const withPins = {
   modelVersion: true,
-  policy: { select: { version: true, sha256: true } },
+  policy: { select: { version: true, sha256: true, body: true } },
 } satisfies Prisma.RunInclude;
 
 /** A gate over a selection may end long after others that began later: what it says is the newest then. */
@@ -44,7 +45,7 @@ export function createGates(prisma: PrismaClient): Gates {
         where: { id: runId },
         include: withPins,
       });
-      return { model: toModel(modelVersion), policy };
+      return { model: toModel(modelVersion), policy: toPolicy(policy) };
     },
 
     async inForce(candidateId) {
@@ -58,13 +59,13 @@ export function createGates(prisma: PrismaClient): Gates {
                 where: { trial: false },
                 orderBy: { version: "desc" },
                 take: 1,
-                select: { version: true, sha256: true },
+                select: { version: true, sha256: true, body: true },
               },
             },
           },
         },
       });
-      return { model: toModel(modelVersion), policy: deployment.policies[0]! };
+      return { model: toModel(modelVersion), policy: toPolicy(deployment.policies[0]!) };
     },
 
     async create({ request, ...gate }) {
@@ -125,6 +126,10 @@ export function createGates(prisma: PrismaClient): Gates {
       await prisma.gateApproval.create({ data: { gateId, ...approval } });
     },
   };
+}
+
+function toPolicy({ version, sha256, body }: Pick<Prisma.PolicyModel, "version" | "sha256" | "body">) {
+  return { version, sha256, body: body as Policy };
 }
 
 function toModel(row: Prisma.ModelVersionModel): GatePins["model"] {

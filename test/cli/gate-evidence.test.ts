@@ -206,7 +206,7 @@ test("an erased request is noted and changes nothing; a changed outcome does", a
     data: { disposition: "erased", result: null, flip: null },
   });
   const erased = await control.call("GET", `/gates/${id}`);
-  expect(erased.body.standing).toEqual({ changed: [], erased: 1 });
+  expect(erased.body.standing).toEqual({ changed: [], erased: 1, dropped: null });
   expect((await promote()).code).toBe(0);
   await control.prisma.outcome.update({ where: key, data: { disposition: "compared", result: "mismatch" } });
   const changed = await control.call("GET", `/gates/${id}`);
@@ -233,4 +233,45 @@ test("a candidate that is another model by now is neither gated nor promoted; on
   expect(judged).toMatchObject({ code: 0, stdout: expect.stringContaining("was not there to say whether") });
   const promoted = await understudy("promote", away.name, "--candidate", "int8");
   expect(promoted).toMatchObject({ code: 2, stderr: expect.stringContaining("not there to say what it is") });
+});
+
+test("an ignore that ended since: the policy means something else, though it is the same", async () => {
+  const id = await passing();
+  const policy = await control.prisma.policy.findFirstOrThrow({ where: { deployment: { name } } });
+  const ignoreUntil = (agoMs: number) => {
+    const until = new Date(Date.now() - agoMs).toISOString();
+    const body = { outputs: { logits: { rule: "exact", ignore: { reason: "known", until } } } };
+    return control.prisma.policy.update({ where: { id: policy.id }, data: { body } });
+  };
+  const standing = async () => (await control.call("GET", `/gates/${id}`)).body.standing;
+  await ignoreUntil(-60_000);
+  expect(await standing()).toMatchObject({ changed: [] });
+  await control.prisma
+    .$executeRaw`UPDATE outcomes SET judged_at = now() - interval '2 hours' WHERE run_id IN (SELECT id FROM runs WHERE policy_id = ${policy.id})`;
+  await ignoreUntil(3_600_000);
+  expect(await standing()).toMatchObject({ changed: ["policy"] });
+  expect(await promote()).toMatchObject({ code: 2, stderr: expect.stringContaining("another: policy") });
+  const again = await understudy("gate", name, "--candidate", "int8", "--max-diff-rate", "20%");
+  expect(again).toMatchObject({ code: 2, stderr: expect.stringContaining("ignore of logits ended") });
+});
+
+test("retention: what can no longer be counted is neither held nor refuted, and not promoted", async () => {
+  const id = await passing("--report", "old.json");
+  const day = new Date(Date.now() - 1_800_000).toISOString().slice(0, 10);
+  const segments = await control.prisma.segment.findMany({ where: { deployment: { name } } });
+  await control.store.retention.dropSegments(
+    day,
+    segments.map((segment) => segment.id),
+  );
+  const { run } = (await control.call("GET", `/gates/${id}`)).body;
+  await control.prisma.outcome.deleteMany({ where: { runId: run } });
+  const { standing } = (await control.call("GET", `/gates/${id}`)).body;
+  expect(standing).toEqual({ changed: [], erased: 0, dropped: day });
+  expect(await understudy("gate", "verify", "old.json")).toMatchObject({
+    code: 2,
+    stdout: "",
+    stderr: expect.stringContaining(`captures of ${day} were dropped by retention`),
+  });
+  expect(await understudy("gate", "verify", "old.json", "--offline")).toMatchObject({ code: 0 });
+  expect(await promote()).toMatchObject({ code: 2, stderr: expect.stringContaining("dropped by retention") });
 });

@@ -1,3 +1,4 @@
+import { defaultPolicy } from "../../src/compare/policy.js";
 import { type GateCriteria, gateCriteriaSchema } from "../../src/gate/criteria.js";
 import { judgeGate } from "../../src/gate/judge.js";
 import type { GateReport } from "../../src/gate/report.js";
@@ -55,7 +56,7 @@ export function report(
     run: { id: 7, kind: selection ? "replay" : "live" },
     pins: {
       model: { url: "http://127.0.0.1:9000", name: "int8", version: "1", sha256: null, metadata: {} },
-      policy: { version: 2, sha256: "ab".repeat(32) },
+      policy: { version: 2, sha256: "ab".repeat(32), body: defaultPolicy },
     },
     set: {
       runId: 7,

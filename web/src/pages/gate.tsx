@@ -52,6 +52,11 @@ function GateBody({ gate }: { gate: Gate }) {
       {standing !== null && standing.erased > 0 && (
         <p className="notice">{count(standing.erased)} of its requests were erased since.</p>
       )}
+      {standing !== null && standing.dropped !== null && (
+        <p className="notice">
+          It cannot be counted again: retention has dropped its captures of {standing.dropped}.
+        </p>
+      )}
       {report !== null && <ReportBody report={report} id={id} />}
       {approvals.map((approval) => (
         <p key={approval.at} className="notice">
