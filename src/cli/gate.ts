@@ -40,9 +40,10 @@ Exit codes:
 
 Examples:
   understudy gate digits --candidate int8 --max-diff-rate 1% --max-error-rate 0.1%
+  understudy gate digits --candidate int8 --since 2h --max-diff-rate 1%
   understudy gate digits --candidate int8 --selection friday --max-diff-rate 1%
 
-With --selection, Ctrl-C cancels the gate.`;
+What is replayed is replayed until the verdict is certain. With --since or --selection, Ctrl-C cancels the gate.`;
 
 /** `understudy gate`: judges a candidate by limits, for CI. */
 export function gateCommand(): Command {
@@ -50,11 +51,12 @@ export function gateCommand(): Command {
     .description("judge a candidate by limits: pass, fail or inconclusive, with the evidence")
     .argument("<deployment>", "name of the deployment")
     .option("--candidate <name>", "name of the candidate (required)")
-    .option("--since <span>", "judge the live run this far back (default: 24h)", duration)
     .option(
-      "--selection <name>",
-      "judge this sealed selection instead: replay what is needed of it, until the verdict is certain",
+      "--since <span>",
+      "judge what was captured this lately instead of the live run's last 24 hours: replay what is needed of it",
+      duration,
     )
+    .option("--selection <name>", "judge this sealed selection instead: the same for every candidate")
     .option("--fresh", "with --selection: ask the candidate anew, whatever earlier replays of it came to")
     .option("--max-diff-rate <rate>", "largest share of mismatches", fraction)
     .option("--max-flip-rate <rate>", "largest share of changed decisions", fraction)

@@ -1113,7 +1113,10 @@ export const gateCreate = gateCriteriaSchema
       .min(1_000, "must be at least 1000")
       .max(366 * 86_400_000, "must be at most 366 days")
       .optional()
-      .meta({ description: "How far back the live run is judged; default: 24 hours" }),
+      .meta({
+        description:
+          "Judge what was captured so lately instead of the live run: it is sealed as a selection, and replayed",
+      }),
     selection: name.optional().meta({
       description: "Judge this sealed selection instead: what is needed of it is replayed to the candidate",
     }),
@@ -1125,11 +1128,11 @@ export const gateCreate = gateCriteriaSchema
   })
   .refine(({ selection, fresh }) => selection !== undefined || !fresh, {
     path: ["fresh"],
-    error: "belongs to a selection: of the live run nothing is sent again",
+    error: "belongs to a selection: nothing else goes on with an earlier replay",
   })
   .refine(({ selection, sinceMs }) => selection === undefined || sinceMs === undefined, {
     path: ["sinceMs"],
-    error: "belongs to the live run: give either sinceMs or selection",
+    error: "is a selection of its own: give either sinceMs or selection",
   })
   .meta({ id: "GateCreate" });
 export type GateCreate = z.input<typeof gateCreate>;

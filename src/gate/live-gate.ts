@@ -116,7 +116,7 @@ async function requireOneMeaning({ gates }: GateStore, set: FrozenSet): Promise<
   throw new UnderstudyError(
     "conflict",
     `The policy's ignore of ${outputs.join(", ")} ended after some of these requests were judged.`,
-    { hint: "Gate a sealed selection of them: its requests are sent and judged anew." },
+    { hint: "--since sends them again, to be judged anew." },
   );
 }
 
@@ -141,6 +141,6 @@ function requireBounded(set: FrozenSet): void {
   throw new UnderstudyError(
     "conflict",
     `That time holds ${set.workIds.length.toLocaleString("en-US")} segments; a gate takes ${worksMax.toLocaleString("en-US")} at most.`,
-    { hint: "Choose a shorter time with --since." },
+    { hint: "Choose a shorter time with --since, or a sample of it with --selection." },
   );
 }

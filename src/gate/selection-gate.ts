@@ -1,4 +1,5 @@
 import { messageOf, UnderstudyError } from "../errors.js";
+import { newId } from "../ids.js";
 import { lagP99MsMax } from "../replay/lag.js";
 import type { ReplayState } from "../store/replay-types.js";
 import type { Selection } from "../store/selections.js";
@@ -22,7 +23,8 @@ const lookStep = 64;
 export interface SelectionGateRequest {
   deployment: string;
   candidate: string;
-  selection: string;
+  /** A sealed one by its name; or what was captured in the last so many milliseconds, sealed now. */
+  selection: string | { sinceMs: number };
   criteria: GateCriteria;
   /** Ask the candidate anew, whatever is there of an earlier replay. */
   fresh: boolean;
@@ -54,11 +56,11 @@ export async function openSelectionGate(deps: Deps, request: SelectionGateReques
   const { criteria, author, fresh } = request;
   const deployment = await store.registry.getDeployment(request.deployment);
   const candidate = await testedCandidate(store, deployment.name, request.candidate);
-  const selection = await store.selections.get(deployment.name, request.selection);
+  const away = await absenceOf(upstream, candidate);
+  const selection = await selectionOf(store, deployment.name, request.selection);
   requireSealed(selection);
   const earlier = await store.gates.reusable({ candidateId: candidate.id, selectionId: selection.id });
   const known = fresh ? null : earlier;
-  const away = await absenceOf(upstream, candidate);
   if (away !== null && (known === null || (await store.replays.state(known)) !== "done")) throw away;
   const runId = known ?? (await openReplay(store, deployment.name, candidate.name, selection.name));
   const id = await store.gates.create({
@@ -78,6 +80,17 @@ export async function openSelectionGate(deps: Deps, request: SelectionGateReques
   // What is there already may do: then nothing is sent.
   await stepSelectionGate({ store }, id);
   return id;
+}
+
+/** Of the last hours: the base sample, as of a live run, under a name of its own. */
+function selectionOf(
+  { selections }: Pick<Store, "selections">,
+  deployment: string,
+  wanted: SelectionGateRequest["selection"],
+): Promise<Selection> {
+  if (typeof wanted === "string") return selections.get(deployment, wanted);
+  const filter = { sinceMs: wanted.sinceMs, baseOnly: true };
+  return selections.create({ deployment, name: `gate-${newId()}`, filter, seal: true, forGate: true });
 }
 
 async function openReplay(

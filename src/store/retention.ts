@@ -21,7 +21,7 @@ export interface RetentionStore {
   /**
    * Days with anything left, all of whose moments are older than `days` and two hours, oldest first. By the database's
    * clock alone, and those two hours are for it: one that is stepped by an hour takes nothing early. Days that a
-   * selection has captures of are kept, whole.
+   * selection has captures of are kept, whole, unless a gate made it for itself.
    */
   due(days: number): Promise<string[]>;
   segments(day: string, limit: number): Promise<OldSegment[]>;
@@ -55,7 +55,9 @@ export function createRetentionStore(prisma: PrismaClient): RetentionStore {
         )
         SELECT day FROM had
         WHERE (day + 1 + ${days}::int)::timestamp + interval '2 hours' <= now() AT TIME ZONE 'UTC'
-          AND NOT EXISTS (SELECT FROM selection_members m WHERE m.day = had.day)
+          AND NOT EXISTS (
+            SELECT FROM selections s JOIN selection_members m ON m.selection_id = s.id
+            WHERE m.day = had.day AND NOT s.for_gate)
         ORDER BY day`;
       return rows.map(({ day }) => dayOf(day.getTime()));
     },
@@ -93,6 +95,9 @@ export function createRetentionStore(prisma: PrismaClient): RetentionStore {
           WHERE c."row" >= u.first_row AND c."row" < u.first_row + u.rows
             AND (u.row_list IS NULL OR c."row" = ANY (u.row_list))
           GROUP BY 1, 2, 3, 4, 5
+        ), unselected AS (
+          DELETE FROM selection_members m USING selections s
+          WHERE s.id = m.selection_id AND s.for_gate AND m.segment_id IN (SELECT id FROM gone)
         ), minutes AS (
           INSERT INTO dropped_minutes AS old (deployment_id, minute, captures)
           SELECT c.deployment_id, c.minute, sum(c.captures)

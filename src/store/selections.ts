@@ -39,6 +39,8 @@ export interface Selections extends SelectionComparisons {
     name: string;
     filter: CaptureFilter;
     seal: boolean;
+    /** Made by a gate and not by a person: its captures go with their day. */
+    forGate?: boolean;
   }): Promise<Selection>;
   get(deployment: string, name: string): Promise<Selection>;
   /** All of a deployment, by name. */
@@ -78,7 +80,7 @@ export function createSelections(prisma: PrismaClient): Selections {
 
   return {
     ...createSelectionComparisons(prisma),
-    async create({ deployment, name, filter, seal }) {
+    async create({ deployment, name, filter, seal, forGate = false }) {
       const found = await prisma.deployment.findUnique({ where: { name: deployment } });
       if (found === null) throw noDeployment(deployment);
       const row = await prisma.$transaction(
@@ -90,7 +92,7 @@ export function createSelections(prisma: PrismaClient): Selections {
             });
           }
           const { id } = await tx.selection.create({
-            data: { deploymentId: found.id, name, filter: jsonInput(filter) },
+            data: { deploymentId: found.id, name, filter: jsonInput(filter), forGate },
           });
           if (seal) await sealSelection(tx, { id, deploymentId: found.id, filter });
           return tx.selection.findUniqueOrThrow({ where: { id }, include: withName });

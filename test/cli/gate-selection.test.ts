@@ -11,6 +11,7 @@ import {
   wrongFor,
 } from "../gate/served.js";
 import { answer, description, type Received } from "../replay/support.js";
+import { noonMs } from "../store/support.js";
 import { startWorker } from "../workers/processes.js";
 
 let world: ServedWorld;
@@ -170,6 +171,37 @@ test("--fresh asks the candidate anew, and the gates after it go on from there",
   expect(fresh.report.notes.join()).toMatch(/asked anew, as was wanted: what replay \d+/);
   expect(sent().length).toBeGreaterThan(before);
   expect(JSON.parse((await gate(name, ...strict)).stdout)).toMatchObject({ run: fresh.run, verdict: "pass" });
+});
+
+test("--since seals what was captured lately, and replays what a verdict takes of it", async () => {
+  await start();
+  const { name, sent } = await sealed(
+    800,
+    wrongFor((x) => x % 100 === 0),
+  );
+  const since = (span: string) =>
+    understudy(world.origin, ["gate", name, "--candidate", "c0", "--since", span, "--json", ...limits]);
+  const days = `${Math.ceil((Date.now() - noonMs) / 86_400_000) + 1}d`;
+  const passed = await since(days);
+  const { run, report } = JSON.parse(passed.stdout);
+  expect([passed.code, report.run.kind, report.selection.members]).toEqual([0, "replay", 800]);
+  expect(sent().length).toBeGreaterThanOrEqual(report.selection.read);
+  expect(JSON.parse((await since(days)).stdout).run).toBeGreaterThan(run);
+  expect(await since("1s")).toMatchObject({ code: 2, stderr: expect.stringContaining("No capture matches") });
+  // What a gate made for itself does not hold up retention; what a person sealed does.
+  const { retention } = world.store;
+  const [day] = await world.prisma.$queryRaw<{ day: string }[]>`
+    SELECT day::text FROM segments s JOIN deployments d ON d.id = s.deployment_id WHERE d.name = ${name} LIMIT 1`;
+  expect(await retention.due(0)).not.toContain(day!.day);
+  const theirs = { name: { not: { startsWith: "gate-" } } };
+  await world.prisma.selectionMember.deleteMany({ where: { selection: theirs } });
+  expect(await retention.due(0)).toContain(day!.day);
+  const segments = await retention.segments(day!.day, 1_000);
+  await retention.dropSegments(
+    day!.day,
+    segments.map(({ id }) => id),
+  );
+  expect(await world.prisma.segment.count({ where: { deployment: { name } } })).toBe(0);
 });
 
 test("an evidence file of a selection's gate is verified, and a forged one is not", async () => {

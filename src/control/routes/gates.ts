@@ -24,7 +24,8 @@ import { gateItemView, gateView, promotionView } from "../gate-views.js";
 import { type Route, route } from "../route.js";
 
 const limitDefault = 50;
-const sinceMsDefault = 86_400_000;
+/** How far back a live run is judged. */
+const liveMs = 86_400_000;
 const position = z.tuple([z.number().int().min(1).max(2_147_483_647)]);
 
 /** Gates: decisions under stated limits, with their evidence. */
@@ -57,7 +58,7 @@ export function gateRoutes(context: Pick<ControlContext, "store" | "upstream" | 
       method: "post",
       path: "/gates",
       summary:
-        "Judge a candidate by limits: its live run, fixed now and judged at once; or a sealed selection, of which as much is replayed as a verdict takes",
+        "Judge a candidate by limits: the last 24 hours of its live run, fixed now and judged at once; or a sealed selection, or what was captured lately, of which as much is replayed as a verdict takes",
       body: gateCreate,
       status: 201,
       response: gate,
@@ -165,12 +166,14 @@ type Asked = z.output<typeof gateCreate>;
 /** A gate over a selection whose results are all there already is done at once; workers take any other on. */
 async function begin(
   { store, upstream }: Pick<ControlContext, "store" | "upstream">,
-  { deployment, candidate, selection, sinceMs = sinceMsDefault, fresh, author, ...criteria }: Asked,
+  { deployment, candidate, selection, sinceMs, fresh, author, ...criteria }: Asked,
 ): Promise<number> {
-  if (selection === undefined) {
-    return runLiveGate({ store, upstream }, { deployment, candidate, sinceMs, author, criteria });
+  const replayed = selection ?? (sinceMs === undefined ? undefined : { sinceMs });
+  if (replayed === undefined) {
+    const live = { deployment, candidate, sinceMs: liveMs, author, criteria };
+    return runLiveGate({ store, upstream }, live);
   }
-  const request = { deployment, candidate, selection, fresh, author, criteria };
+  const request = { deployment, candidate, selection: replayed, fresh, author, criteria };
   return openSelectionGate({ store, upstream }, request);
 }
 
