@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import type { Digests, GateReport } from "./report.js";
 import { type SetCounts, sum } from "./set.js";
 
 /**
@@ -73,9 +72,4 @@ function endings(counts: Omit<SetCounts, "captured">): Record<string, number> {
     candidateError: sum(candidateError),
     notReplayed: sum(notReplayed),
   };
-}
-
-/** Digests that changed since the gate, by name. */
-export function changedDigests(report: GateReport, now: Digests): (keyof Digests)[] {
-  return (Object.keys(now) as (keyof Digests)[]).filter((name) => report.digests[name] !== now[name]);
 }

@@ -4,6 +4,7 @@ import type { Store } from "../store/store.js";
 import type { RunKind } from "../store/types.js";
 import type { GateCriteria } from "./criteria.js";
 import { type GateJudgement, judgeGate } from "./judge.js";
+import { countText } from "./numbers.js";
 import type { GateReport } from "./report.js";
 import { reportOf } from "./report-of.js";
 import { type SeenLatency, seenLatency } from "./seen-latency.js";
@@ -73,6 +74,14 @@ export async function reportOn(
     timeline: await store.gates.timeline(set, stretchesMax),
     outputs: await store.gates.outputErrors(set),
     worst: await store.gates.worst(set),
-    remarks,
+    remarks: [...remarks, ...retriedRemarks(await store.gates.retried(set))],
   });
+}
+
+/** The rates and latencies are those of the last attempts alone. */
+function retriedRemarks(n: number): string[] {
+  if (n === 0) return [];
+  return [
+    `${countText(n)} requests took more than one attempt, since the candidate refused them at first; the error rate and the latencies are those of the last.`,
+  ];
 }

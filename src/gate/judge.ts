@@ -23,11 +23,8 @@ const quantile = 0.99;
  */
 export function judgeGate(criteria: GateCriteria, sample: GateSample): GateJudgement {
   const limits = Object.entries(limitsOf(criteria)) as [CriterionName, number][];
-  const alphas =
-    limits.length === 0
-      ? {}
-      : shareAlpha(criteria.alpha, Object.fromEntries(limits.map(([name]) => [name, 1])));
-  const judged = limits.map(([name, limit]) => judgeCriterion(name, limit, alphas[name]!, sample));
+  const alpha = shareAlpha(criteria.alpha, limits.length);
+  const judged = limits.map(([name, limit]) => judgeCriterion(name, limit, alpha, sample));
   const requirements = judgeRequirements(criteria, sample);
   const met = requirements.map((requirement): Verdict => (requirement.met ? "pass" : "inconclusive"));
   const verdicts = judged.map(({ verdict }) => verdict);

@@ -9,14 +9,12 @@ import { refuseAway, refuseDown } from "./down.js";
 import { digestOf } from "./evidence.js";
 import { type GateCase, lookAt, reportOn } from "./judge-set.js";
 import { countText, percentText } from "./numbers.js";
-import { finishedOf, type SetCounts, sum } from "./set.js";
+import { finishedOf, patienceMs, type SetCounts, sum } from "./set.js";
 import { ignoredOnlyThen } from "./standing.js";
 import { absenceOf, testedCandidate, unseenRemark } from "./tested-candidate.js";
 
 /** Segments in a set: a gate of a month of heavy traffic is better made of a selection. */
 const worksMax = 500_000;
-/** What waited for longer than this was not on its way: see `freeze`. */
-const patienceMs = 60_000;
 
 const downHint =
   "Start it, or correct its URL with `understudy candidate`, and gate what is captured from then on.";

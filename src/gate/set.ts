@@ -41,6 +41,9 @@ export interface GateSample {
   latencyVoid: string | null;
 }
 
+/** Captures that wait for longer than this are no longer on their way: they are missing. */
+export const patienceMs = 60_000;
+
 export const sum = (counts: Record<string, number>): number =>
   Object.values(counts).reduce((total, n) => total + n, 0);
 

@@ -11,26 +11,14 @@ export function combineVerdicts(verdicts: readonly Verdict[]): Verdict {
 }
 
 /**
- * Each criterion's share of α, so that all that is said of all of them is right with probability 1 − α (Bonferroni).
+ * The share of α of each of so many criteria, so that all that is said of all of them is right with probability 1 − α
+ * (Bonferroni).
  *
- * @param weights importance of each criterion, above 0; equal ones share equally
- * @throws RangeError unless 0 < alpha < 1 and every weight is a positive number
+ * @throws RangeError unless 0 < alpha < 1
  */
-export function shareAlpha<Name extends string>(
-  alpha: number,
-  weights: Readonly<Record<Name, number>>,
-): Record<Name, number> {
+export function shareAlpha(alpha: number, criteria: number): number {
   requireAlpha(alpha);
-  const entries = Object.entries<number>(weights);
-  for (const [name, weight] of entries) {
-    if (!(weight > 0 && weight < Infinity))
-      throw new RangeError(`the weight of ${name} must be positive, not ${weight}`);
-  }
-  const total = entries.reduce((sum, [, weight]) => sum + weight, 0);
-  return Object.fromEntries(entries.map(([name, weight]) => [name, (alpha * weight) / total])) as Record<
-    Name,
-    number
-  >;
+  return alpha / Math.max(1, criteria);
 }
 
 /** @throws RangeError unless 0 < alpha < 1 */

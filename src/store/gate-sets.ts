@@ -1,4 +1,4 @@
-import type { SetCounts } from "../gate/set.js";
+import { patienceMs, type SetCounts } from "../gate/set.js";
 import { dayOf } from "../ids.js";
 import type { PrismaClient } from "./client.js";
 import { type ComparisonColumns, comparisonColumns, comparisonRowOf } from "./comparison-columns.js";
@@ -7,8 +7,6 @@ import { Prisma } from "./generated/client.js";
 import { erasedUnsent } from "./selection-reads.js";
 import { column, time } from "./sql.js";
 
-/** Captures that wait for longer than this are no longer on their way: they are missing. */
-const patienceMs = 60_000;
 /** Worst examples of a report. */
 const worstMax = 10;
 /** Outputs with a histogram in a report. */
@@ -74,6 +72,8 @@ export interface GateSets {
   judgedFrom(set: FrozenSet): Promise<number | null>;
   /** The newest UTC day of whose captures some of the set's were dropped by retention; null: none were. */
   droppedDay(set: FrozenSet): Promise<string | null>;
+  /** Requests of a set that were sent more than once: after a refused connection, 429 or 503. */
+  retried(set: FrozenSet): Promise<number>;
   timeline(set: FrozenSet, stretches: number): Promise<SetStretch[]>;
   /**
    * At most so many, chosen blindly beyond that: of a live run evenly thinned by their place in the order of capture, of
@@ -147,6 +147,12 @@ export function createGateSets(prisma: PrismaClient): GateSets {
         WHERE run_id = ${runId} AND minute >= date_trunc('minute', ${time(fromMs)}::timestamptz)
           AND minute < ${time(watermarkMs)}::timestamptz`;
       return row?.newest ? dayOf(row.newest.getTime()) : null;
+    },
+
+    async retried(set) {
+      const [row] = await prisma.$queryRaw<{ n: number }[]>`
+        SELECT count(*)::float8 AS n FROM outcomes o WHERE ${inSet(set)} AND o.attempts > 1`;
+      return row!.n;
     },
 
     async timeline(set, stretches) {

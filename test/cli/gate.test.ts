@@ -151,6 +151,15 @@ test("partial data: what waits for over a minute is missing coverage, and no pas
   expect(stdout).toMatch(/only 66\.67 % of what was captured is finished; 500 have waited for over a minute/);
 });
 
+test("requests that took more than one attempt are noted", async () => {
+  const { name } = await addGated(control, mixed(1_000, 4, { attempts: 3 }));
+  const { code, stdout } = await gate(name, "--max-error-rate", "20%");
+  expect([code, stdout]).toEqual([
+    0,
+    expect.stringContaining("note: 250 requests took more than one attempt"),
+  ]);
+});
+
 test("an unbalanced ledger: no pass, however good the candidate", async () => {
   const { name, deployment } = await addGated(control, mixed(1_000, 100, endings.mismatch));
   await control.prisma.ledgerCount.updateMany({
