@@ -27,7 +27,7 @@ export function selectionCompareCommand(): Command {
 }
 
 function comparisonText(found: SelectionComparison): string {
-  const { selection, deployment, members, common, candidates, outdated } = found;
+  const { selection, deployment, members, common, candidates, outdated, beyond } = found;
   const headings = ["candidate", "answered", "failed", "diff rate", "flip rate", "p50", "p99"];
   const rows = candidates.map((one) => [
     one.candidate,
@@ -48,6 +48,7 @@ function comparisonText(found: SelectionComparison): string {
     ...(outdated.length === 0
       ? []
       : [`left out, being of another revision or policy: ${outdated.join(", ")}; replay it to them again`]),
+    ...(beyond.length === 0 ? [] : [`left out, being too many to compare at a time: ${beyond.join(", ")}`]),
   ];
   return `${lines.join("\n")}\n`;
 }

@@ -879,8 +879,9 @@ export const selectionComparison = z
       )
       .meta({
         description:
-          "By name: from each one's newest replay of the selection, of its revision now and under the policy in force",
+          "By name: from each one's newest replay of the selection that is done, else its newest, of its revision now and under the policy in force",
       }),
+    beyond: z.array(z.string()).meta({ description: "Left out, being more than are compared at a time" }),
     outdated: z.array(z.string()).meta({
       description: "Candidates with results of another revision or policy only: they are left out",
     }),

@@ -3,12 +3,13 @@ import type { SelectionResult } from "../store/selection-comparison.js";
 import type { Selection } from "../store/selections.js";
 import type { SelectionComparison } from "./api.js";
 
-/** @param outdated candidates that have only results of another revision or policy */
+/** @param replayedTo all candidates with results of the selection, compared or not */
 export function selectionComparisonView(
   { deployment, name, captures, erased }: Selection,
   results: readonly SelectionResult[],
-  outdated: readonly string[],
+  replayedTo: readonly { name: string; current: boolean }[],
 ): SelectionComparison {
+  const compared = new Set(results.map(({ candidate }) => candidate));
   return {
     deployment,
     selection: name,
@@ -33,7 +34,8 @@ export function selectionComparisonView(
         p99Ms,
       };
     }),
-    outdated: [...outdated],
+    outdated: replayedTo.filter(({ current }) => !current).map(({ name }) => name),
+    beyond: replayedTo.filter(({ name, current }) => current && !compared.has(name)).map(({ name }) => name),
   };
 }
 

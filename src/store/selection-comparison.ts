@@ -26,12 +26,12 @@ export interface SelectionResult {
 
 export interface SelectionComparisons {
   /**
-   * The newest replay of each candidate over a sealed selection, of the candidate's revision now and under the policy in
-   * force, held against each other on the members that all of them answered. In the order of their names.
+   * The newest replay of each candidate over a sealed selection, one that is done rather than one that goes on or was
+   * ended before, of the candidate's revision now and under the policy in force, held against each other on the members that all of them answered. In the order of their names.
    */
   compare(selectionId: number): Promise<SelectionResult[]>;
-  /** Candidates whose replays of it are all of another revision or policy. */
-  outdated(selectionId: number): Promise<string[]>;
+  /** All candidates with results of it, by name, and whether any are of the revision now and the policy in force. */
+  replayedTo(selectionId: number): Promise<{ name: string; current: boolean }[]>;
 }
 
 export function createSelectionComparisons(prisma: PrismaClient): SelectionComparisons {
@@ -47,7 +47,7 @@ export function createSelectionComparisons(prisma: PrismaClient): SelectionCompa
           WHERE p.selection_id = ${selectionId} AND p.created_at > s.sealed_at AND p.target->>'kind' = 'candidate'
             AND ${isCurrent}
             AND EXISTS (SELECT FROM outcomes o WHERE o.run_id = r.id)
-          ORDER BY c.id, r.id DESC
+          ORDER BY c.id, p.state IN ('cancelled', 'failed'), p.state = 'done' DESC, r.id DESC
           LIMIT ${candidatesMax}
         ), ended AS MATERIALIZED (
           SELECT o.run_id, o.day, o.capture_id, o.disposition, o.result, o.flip, o.candidate_ms
@@ -81,16 +81,13 @@ export function createSelectionComparisons(prisma: PrismaClient): SelectionCompa
       }));
     },
 
-    async outdated(selectionId) {
-      const rows = await prisma.$queryRaw<{ name: string }[]>`
-        SELECT c.name
+    replayedTo: (selectionId) =>
+      prisma.$queryRaw<{ name: string; current: boolean }[]>`
+        SELECT c.name, bool_or(${isCurrent}) AS current
         FROM replays p JOIN runs r ON r.id = p.run_id JOIN candidates c ON c.id = r.candidate_id
         WHERE p.selection_id = ${selectionId} AND p.target->>'kind' = 'candidate'
           AND EXISTS (SELECT FROM outcomes o WHERE o.run_id = r.id)
         GROUP BY c.name
-        HAVING NOT bool_or(${isCurrent})
-        ORDER BY c.name`;
-      return rows.map(({ name }) => name);
-    },
+        ORDER BY c.name`,
   };
 }

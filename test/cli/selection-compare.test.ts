@@ -72,6 +72,24 @@ test("candidates are compared on the members that all of them answered", async (
   expect(two.candidates[1].diffRate).toBeCloseTo(20 / 170);
   expect(two.candidates[1].p99Ms).toBeGreaterThan(0);
 
+  // A second replay that was cancelled hides nothing of one that is done.
+  const { runId } = await world.store.replays.open({
+    deployment: name,
+    target: { kind: "candidate", name: "c0" },
+    selection: "all",
+    filter: {},
+    speed: null,
+    concurrency: 8,
+    ratePerSecond: null,
+    onFailure: "skip",
+  });
+  await world.store.replays.cancel(runId);
+  const { details: _, ...one } = await world.prisma.outcome.findFirstOrThrow({
+    where: { runId: two.candidates[0].run },
+  });
+  await world.prisma.outcome.createMany({ data: { ...one, runId }, skipDuplicates: true });
+  expect(JSON.parse((await compare()).stdout)).toMatchObject({ common: 170, beyond: [] });
+
   // A gate's replay counts as well, as far as it came.
   await understudy(world.origin, [
     ...["gate", name, "--candidate", "c2", "--selection", "all"],

@@ -65,7 +65,7 @@ export function selectionRoutes({ store }: Pick<ControlContext, "store">): Route
         return selectionComparisonView(
           found,
           await selections.compare(found.id),
-          await selections.outdated(found.id),
+          await selections.replayedTo(found.id),
         );
       },
     }),
