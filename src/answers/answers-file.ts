@@ -1,9 +1,14 @@
 import { parquetReadObjects } from "hyparquet";
 import { parquetWriteBuffer } from "hyparquet-writer";
+import { bodyColumn } from "../capture/body-column.js";
 import type { Attempt, FailureKind, Observation } from "../upstream/observation.js";
 
 /** Raised when a column changes its meaning; readers take older ones too. */
 const fileVersion = "1";
+
+/** Of values that hardly repeat, and by which nobody looks: a dictionary or a compression would find nothing. */
+const distinct = { encoding: "PLAIN", codec: "UNCOMPRESSED", statistics: false } as const;
+const nothing = new Uint8Array(0);
 
 /** What the candidate answered to one captured request. */
 export interface Answer {
@@ -20,7 +25,7 @@ export function writeAnswers(answers: readonly Answer[]): Buffer {
     answers.map(({ observation, captureId }) => pick(observation, captureId));
   const bytes = parquetWriteBuffer({
     columnData: [
-      { name: "capture_id", type: "STRING", data: column((_, captureId) => captureId) },
+      { name: "capture_id", type: "STRING", data: column((_, captureId) => captureId), ...distinct },
       { name: "failure", type: "STRING", data: column((seen) => (seen.ok ? "" : seen.failure)) },
       // 0: nothing came back that had one.
       { name: "status", type: "INT32", data: column((seen) => seen.status ?? 0) },
@@ -29,15 +34,18 @@ export function writeAnswers(answers: readonly Answer[]): Buffer {
         type: "STRING",
         data: column((seen) => JSON.stringify(seen.ok ? seen.headers : {})),
       },
-      {
-        name: "body",
-        type: "BYTE_ARRAY",
-        data: column((seen) => (seen.ok ? seen.body : new Uint8Array())),
-        statistics: false,
-      },
+      bodyColumn(
+        "body",
+        column((seen) => (seen.ok ? seen.body : nothing)),
+      ),
       { name: "message", type: "STRING", data: column((seen) => (seen.ok ? "" : seen.message)) },
-      { name: "latency_ms", type: "DOUBLE", data: column((seen) => seen.latencyMs) },
-      { name: "attempts", type: "STRING", data: column((seen) => JSON.stringify(seen.attempts)) },
+      { name: "latency_ms", type: "DOUBLE", data: column((seen) => seen.latencyMs), ...distinct },
+      {
+        name: "attempts",
+        type: "STRING",
+        data: column((seen) => JSON.stringify(seen.attempts)),
+        ...distinct,
+      },
     ].map((source) => ({ ...source, nullable: false })) as Parameters<
       typeof parquetWriteBuffer
     >[0]["columnData"],

@@ -106,6 +106,7 @@ function worstElements(
   candidate: Tensor,
   places: readonly { index: number; absError: number | null }[],
 ): WorstElement[] {
+  if (places.length === 0) return [];
   const primaryAt = elementReader(primary);
   const candidateAt = elementReader(candidate);
   return places.map(({ index, absError }) => ({

@@ -36,7 +36,7 @@ export function judgeRedacted(
   options: JudgeOptions,
 ): Comparison {
   const { primary, candidate } = pair;
-  const outputs = redactedOutputs(redacted);
+  const outputs = redacted.length === 0 ? [] : redactedOutputs(redacted);
   if (outputs.length === 0) return judge(primary, candidate, policy, nowMs, options);
   const ignore = { reason: "redacted" };
   const ignored = outputs.map((name) => [name, { ...policyFor(policy, name), ignore }]);
