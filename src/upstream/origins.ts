@@ -1,4 +1,3 @@
-import { UnderstudyError } from "../errors.js";
 import type { UpstreamHandler, UpstreamRequest } from "../http1/connection.js";
 import { createUpstreamPool, type UpstreamCall, type UpstreamPool } from "../http1/pool.js";
 import { connectMs, type Guard, keepAliveMs } from "./guard.js";
@@ -19,16 +18,18 @@ export interface Origins {
 
 /** @param ca certificates of the authorities to be trusted, in PEM; default: Node's own */
 export function createOrigins(guard: Guard, ca: readonly string[] | undefined): Origins {
-  const pools = new Map<string, UpstreamPool | UnderstudyError>();
+  const pools = new Map<string, UpstreamPool | Error>();
+  let closed = false;
 
   /** What is refused stays refused: a host that is an address leads nowhere else. */
-  function poolOf(origin: string): UpstreamPool | UnderstudyError {
+  function poolOf(origin: string): UpstreamPool | Error {
+    if (closed) return new Error("the client is closed");
     const known = pools.get(origin);
     if (known !== undefined) return known;
     if (pools.size >= originsMax) {
       const [name, oldest] = pools.entries().next().value!;
       pools.delete(name);
-      if (!(oldest instanceof UnderstudyError)) oldest.close();
+      if (!(oldest instanceof Error)) oldest.close();
     }
     const made = guard.refusal(origin) ?? openPool(origin);
     pools.set(origin, made);
@@ -54,16 +55,17 @@ export function createOrigins(guard: Guard, ca: readonly string[] | undefined): 
   return {
     dispatch(origin, request, handler) {
       const pool = poolOf(origin);
-      if (!(pool instanceof UnderstudyError)) return pool.dispatch(request, handler);
+      if (!(pool instanceof Error)) return pool.dispatch(request, handler);
       handler.onError(pool);
       return { write: () => true, end() {}, resume() {}, abort() {} };
     },
     keep(origin, connections) {
       const pool = poolOf(origin);
-      if (!(pool instanceof UnderstudyError)) pool.keep(connections);
+      if (!(pool instanceof Error)) pool.keep(connections);
     },
     close() {
-      for (const pool of pools.values()) if (!(pool instanceof UnderstudyError)) pool.destroy();
+      closed = true;
+      for (const pool of pools.values()) if (!(pool instanceof Error)) pool.destroy();
     },
   };
 }
