@@ -22,12 +22,15 @@ export function createLedgerReader(prisma: Reader): LedgerReader {
 async function readRow(prisma: Reader, deploymentId: number, range: TimeRange): Promise<LedgerRow> {
   const spans = spansOf(range, await readHorizons(prisma));
   const [from, to] = [timeOrEdge(spans.fromMs), timeOrEdge(spans.toMs)];
+  const during = (alias: string) => {
+    const t = Prisma.raw(alias);
+    return Prisma.sql`${t}.deployment_id = ${deploymentId} AND ${t}.minute >= ${from}::timestamptz AND ${t}.minute < ${to}::timestamptz`;
+  };
   const [row] = await prisma.$queryRaw<LedgerRow[]>`
     WITH span AS (
       SELECT ${deploymentId}::int AS deployment_id, ${from}::timestamptz AS "from", ${to}::timestamptz AS "to"
     ), account AS (
-      SELECT l.* FROM ledger_counts l JOIN span s USING (deployment_id)
-      WHERE l.minute >= s."from" AND l.minute < s."to"
+      SELECT * FROM ledger_counts l WHERE ${during("l")}
     ), reason AS (
       SELECT 'notEligible' AS term, key, value FROM account, jsonb_each_text(not_eligible)
       UNION ALL
@@ -35,21 +38,20 @@ async function readRow(prisma: Reader, deploymentId: number, range: TimeRange): 
     ), reasons AS (
       SELECT term, key, sum(value::bigint) AS n FROM reason GROUP BY term, key
     ), catalogued AS (
-      SELECT c.segment_id, c.captures FROM segment_counts c JOIN span s USING (deployment_id)
-      WHERE c.minute >= s."from" AND c.minute < s."to"
+      SELECT segment_id, sum(captures) AS captures FROM segment_counts c WHERE ${during("c")} GROUP BY segment_id
     ), gone AS (
-      SELECT coalesce(sum(d.captures), 0) AS captures FROM dropped_minutes d JOIN span s USING (deployment_id)
-      WHERE d.minute >= s."from" AND d.minute < s."to"
+      SELECT coalesce(sum(captures), 0) AS captures FROM dropped_minutes d WHERE ${during("d")}
     ), live AS (
       SELECT DISTINCT ON (c.id) c.name, r.id AS run_id, r.opened_at
       FROM candidates c JOIN runs r ON r.candidate_id = c.id JOIN span s ON s.deployment_id = c.deployment_id
       WHERE r.kind = 'live' AND c.state = 'active'
       ORDER BY c.id, r.id DESC
     ), ended AS (
-      SELECT run_id, label, sum(n) AS n
+      SELECT run_id, label, sum(sign * n) AS n
       FROM (${partsOf("captured", spans, Prisma.sql`ARRAY (SELECT run_id FROM live)`, "dispositions")}) AS part,
         unnest(labels, counts) AS cell(label, n)
       GROUP BY run_id, label
+      HAVING sum(sign * n) <> 0
     ), pending AS (
       SELECT w.run_id, count(*) AS n
       FROM span, work w JOIN live USING (run_id)
@@ -63,9 +65,10 @@ async function readRow(prisma: Reader, deploymentId: number, range: TimeRange): 
              sum(c.captures) FILTER (WHERE assigned) AS assigned,
              sum(c.captures) FILTER (WHERE NOT assigned AND s.created_at < live.opened_at) AS not_assigned
       FROM live, catalogued c JOIN segments s ON s.id = c.segment_id,
+           -- Looked up once: without OFFSET 0, once for each of the sums.
            LATERAL (SELECT EXISTS (
              SELECT 1 FROM work w WHERE w.segment_id = s.id AND w.run_id = live.run_id
-           ) AS assigned) AS a
+           ) AS assigned OFFSET 0) AS a
       GROUP BY run_id
     ), gone_share AS (
       SELECT d.run_id, sum(d.assigned) AS assigned FROM dropped_run_minutes d JOIN live USING (run_id), span s

@@ -12,6 +12,10 @@ export interface RollupSpan {
   level: RollupLevel;
   fromMs: number;
   toMs: number;
+  /** Whether their counts are added, or taken away, since a coarser row has too many, or not read. */
+  counts: 1 | -1 | 0;
+  /** Whether their maximum counts: that of a coarser row may lie outside of the range. */
+  max: boolean;
 }
 
 /** From when on rollups of the finer levels are kept, Unix milliseconds, on whole UTC days. */
@@ -35,12 +39,12 @@ export interface Spans {
 export const wholeRun: Spans = {
   fromMs: never,
   toMs: ever,
-  spans: [{ level: "run", fromMs: never, toMs: ever }],
+  spans: [whole("run", { fromMs: never, toMs: ever })],
 };
 
 /**
- * The fewest rows that cover a range exactly: days, at their edges hours, at theirs minutes. A range is widened to
- * whole minutes, or to what is still kept where it begins or ends.
+ * A range in days, at their edges in hours, at theirs in minutes: exactly, from few rows. A range is widened to whole
+ * minutes, or to what is still kept where it begins or ends.
  */
 export function spansOf(range: TimeRange, horizons: RollupHorizons): Spans {
   const fromMs = range.fromMs === null ? never : floor(range.fromMs, stepAt(range.fromMs, horizons));
@@ -48,21 +52,43 @@ export function spansOf(range: TimeRange, horizons: RollupHorizons): Spans {
   if (fromMs === never && toMs === ever) return wholeRun;
   const hours = { fromMs: ceil(fromMs, hourMs), toMs: floor(toMs, hourMs) };
   const days = { fromMs: ceil(hours.fromMs, dayMs), toMs: floor(hours.toMs, dayMs) };
-  const spans: RollupSpan[] =
+  const spans =
     hours.fromMs > hours.toMs
-      ? [{ level: "minute", fromMs, toMs }]
+      ? edge("minute", { fromMs, toMs })
       : [
-          { level: "minute", fromMs, toMs: hours.fromMs },
+          ...edge("minute", { fromMs, toMs: hours.fromMs }),
           ...(days.fromMs > days.toMs
-            ? [{ level: "hour" as const, ...hours }]
+            ? edge("hour", hours)
             : [
-                { level: "hour" as const, fromMs: hours.fromMs, toMs: days.fromMs },
-                { level: "day" as const, ...days },
-                { level: "hour" as const, fromMs: days.toMs, toMs: hours.toMs },
+                ...edge("hour", { fromMs: hours.fromMs, toMs: days.fromMs }),
+                whole("day", days),
+                ...edge("hour", { fromMs: days.toMs, toMs: hours.toMs }),
               ]),
-          { level: "minute", fromMs: hours.toMs, toMs },
+          ...edge("minute", { fromMs: hours.toMs, toMs }),
         ];
   return { fromMs, toMs, spans: spans.filter((span) => span.fromMs < span.toMs) };
+}
+
+type Range = Pick<RollupSpan, "fromMs" | "toMs">;
+
+function whole(level: RollupLevel, range: Range): RollupSpan {
+  return { level, ...range, counts: 1, max: true };
+}
+
+/**
+ * A part of one hour in minutes, or of one day in hours. Counts are read from whichever rows are fewer: the part's own,
+ * or the whole hour's and those of its rest. In a maximum nothing can be taken away, but it is short.
+ */
+function edge(level: "minute" | "hour", range: Range): RollupSpan[] {
+  const [coarse, cellMs] = level === "minute" ? (["hour", hourMs] as const) : (["day", dayMs] as const);
+  if (2 * (range.toMs - range.fromMs) <= cellMs) return [whole(level, range)];
+  const cell = { fromMs: floor(range.fromMs, cellMs), toMs: ceil(range.toMs, cellMs) };
+  return [
+    { level: coarse, ...cell, counts: 1, max: false },
+    { level, fromMs: cell.fromMs, toMs: range.fromMs, counts: -1, max: false },
+    { level, ...range, counts: 0, max: true },
+    { level, fromMs: range.toMs, toMs: cell.toMs, counts: -1, max: false },
+  ];
 }
 
 /** How finely the time around a moment is kept. */

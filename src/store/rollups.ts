@@ -15,13 +15,19 @@ export function createRollups(prisma: PrismaClient): Rollups {
     const rows = await prisma.$queryRaw<
       { series: string; labels: string[]; counts: number[]; max: number | null }[]
     >`
-      SELECT series, json_agg(label) AS labels, json_agg(n) AS counts, max(max) AS max
-      FROM (
-        SELECT series, label, sum(n)::float8 AS n, max(max) AS max
-        FROM (${partsOf(axis, spansOf(range, await readHorizons(prisma)), Prisma.sql`ARRAY[${runId}::int]`)}) AS part,
-          unnest(labels, counts) AS cell(label, n)
+      WITH part AS MATERIALIZED (
+        ${partsOf(axis, spansOf(range, await readHorizons(prisma)), Prisma.sql`ARRAY[${runId}::int]`)}
+      ), counted AS (
+        SELECT series, label, sum(n) AS n
+        FROM (
+          SELECT series, unnest(labels) AS label, sign * unnest(counts)::float8 AS n FROM part WHERE sign <> 0
+        ) AS cell
         GROUP BY series, label
-      ) AS summed
+        HAVING sum(n) <> 0
+      )
+      SELECT series, json_agg(label) AS labels, json_agg(n) AS counts,
+             (SELECT max(part.max) FROM part WHERE part.series = counted.series) AS max
+      FROM counted
       GROUP BY series`;
     return new Map(
       rows.map(({ series, labels, counts, max }) => [
@@ -50,7 +56,7 @@ export function createRollups(prisma: PrismaClient): Rollups {
 
 /**
  * What was counted of some runs in a range, in parts that are still to be added up: the rollups that cover it, and the
- * deltas that are not in them yet.
+ * deltas that are not in them yet. `sign` times `counts` is what is to be added; `max` is null where it does not count.
  *
  * @param runIds an int[]
  * @param series those that are wanted; null: all
@@ -64,16 +70,23 @@ export function partsOf(
   const minute = axis === "captured" ? Prisma.sql`captured_minute` : Prisma.sql`judged_minute`;
   const wanted = series === null ? Prisma.sql`TRUE` : Prisma.sql`series = ${series}`;
   return Prisma.sql`
-    SELECT r.run_id, r.series, r.labels, r.counts, r.max
+    SELECT r.run_id, r.series, r.labels, r.counts, span.sign, CASE WHEN span.max THEN r.max END AS max
     FROM unnest(
       ${column(spans, ({ level }) => level)}::text[],
       ${column(spans, (span) => timeOrEdge(span.fromMs))}::timestamptz[],
-      ${column(spans, (span) => timeOrEdge(span.toMs))}::timestamptz[]
-    ) AS span(level, "from", "to")
-    JOIN rollups r ON r.axis = ${axis} AND r.level = span.level AND r.start >= span."from" AND r.start < span."to"
-    WHERE r.run_id = ANY (${runIds}) AND ${wanted}
+      ${column(spans, (span) => timeOrEdge(span.toMs))}::timestamptz[],
+      ${column(spans, ({ counts }) => counts)}::int[],
+      ${column(spans, ({ max }) => max)}::bool[]
+    ) AS span(level, "from", "to", sign, max),
+    LATERAL (
+      SELECT run_id, series, labels, counts, max FROM rollups
+      WHERE run_id = ANY (${runIds}) AND axis = ${axis} AND level = span.level
+        AND start >= span."from" AND start < span."to" AND ${wanted}
+      -- Each span by the index: Postgres, which cannot tell how short they are, would read all rows to join them.
+      OFFSET 0
+    ) AS r
     UNION ALL
-    SELECT run_id, series, labels, counts, max FROM rollup_deltas
+    SELECT run_id, series, labels, counts, 1, max FROM rollup_deltas
     WHERE run_id = ANY (${runIds}) AND ${wanted}
       AND ${minute} >= ${timeOrEdge(fromMs)}::timestamptz AND ${minute} < ${timeOrEdge(toMs)}::timestamptz`;
 }
