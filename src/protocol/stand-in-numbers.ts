@@ -16,9 +16,14 @@ const countMax = 2 ** 20;
 /** A whole part below this cannot leave float32. */
 const wholeMax = 1e9;
 
+/** Messages of one model have lists of the same few lengths: those up to so many numbers are made once. */
+const sharedCountMax = 2 ** 14;
+const sharedListsMax = 32;
+const sharedLists = new Map<number, number[]>();
+
 /**
  * {@link standInNumbers} for a text whose characters are these bytes: at a tenth of its cost where most of a message
- * is, in long lists of numbers that are not whole.
+ * is, in long lists of numbers that are not whole. Its lists are shared between messages, and nobody may change them.
  */
 export function standInNumbersOf(bytes: Uint8Array): ListReader {
   if (scanNumberList === null) return standInNumbers;
@@ -28,8 +33,24 @@ export function standInNumbersOf(bytes: Uint8Array): ListReader {
     if (found === null) return standInNumbers(text, start);
     const { count, end } = found;
     if (count > countMax) return null;
-    return { list: new Array<number>(count).fill(wholeMax + 0.5), end };
+    return { list: fractions(count), end };
   };
+}
+
+/** Whether a list is one that messages share: whoever reads tensors out of it needs to do so only once. */
+export function isShared(list: readonly unknown[]): boolean {
+  return sharedLists.get(list.length) === list;
+}
+
+function fractions(count: number): number[] {
+  const known = sharedLists.get(count);
+  if (known !== undefined) return known;
+  const list = new Array<number>(count).fill(wholeMax + 0.5);
+  if (count <= sharedCountMax) {
+    if (sharedLists.size === sharedListsMax) sharedLists.clear();
+    sharedLists.set(count, list);
+  }
+  return list;
 }
 
 /**

@@ -3,6 +3,7 @@ import { bf16ToFloat, floatToBf16, floatToFp16, fp16ToFloat } from "../tensor/ha
 import type { Datatype, Tensor } from "../tensor/tensor.js";
 import { bytesElements, typedView } from "../tensor/view.js";
 import { described, ProtocolError, shaped } from "./error.js";
+import { isShared } from "./stand-in-numbers.js";
 
 /** What JSON holds of one element. */
 type JsonElement = number | bigint | boolean | string;
@@ -21,18 +22,31 @@ export function bytesOfJson(
 ): Uint8Array {
   const elements = flatElements(where, shape, count, data);
   if (datatype === "BYTES") return bytesOfStrings(where, elements);
+  if (datatype === "FP32" && isShared(elements)) return bytesOfShared(elements);
   const bytes = new Uint8Array(count * elementBytes(datatype)!);
-  const put = writerOf(datatype, bytes);
   const wide = datatype === "FP32" || datatype === "FP64";
   const written = wide
     ? finiteWritten(typedView({ name: "", shape: [], datatype, data: bytes }), elements)
     : 0;
+  if (written === count) return bytes;
+  const put = writerOf(datatype, bytes);
   for (let index = written; index < count; index++) {
     if (!put(index, elements[index])) {
       const found = described(elements[index]);
       throw new ProtocolError(`${where}: element ${index} must be ${wanted(datatype)}, found ${found}`);
     }
   }
+  return bytes;
+}
+
+/** FP32 of lists that messages share, which hold finite numbers only: as many bytes as they have, shared as well. */
+const bytesOfSharedLists = new WeakMap<readonly unknown[], Uint8Array>();
+
+function bytesOfShared(list: readonly unknown[]): Uint8Array {
+  const known = bytesOfSharedLists.get(list);
+  if (known !== undefined) return known;
+  const bytes = new Uint8Array(new Float32Array(list as readonly number[]).buffer);
+  bytesOfSharedLists.set(list, bytes);
   return bytes;
 }
 

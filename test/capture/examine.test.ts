@@ -181,3 +181,29 @@ test.each(["[1,2,3]", "[1.5,NaN]", "[1e5,0.5]", '[0.5,"a"]', "[]", "[[1],[2]]"])
     expect(surveyJson(text)).toEqual(parseJson(text));
   },
 );
+
+test("a list that messages share counts for each of them as its own would", () => {
+  const list = `[${Array.from({ length: 100 }, (_, index) => `${index}.25`).join()}]`;
+  const request = (datatype: string, shape: number[]) =>
+    Buffer.from(
+      JSON.stringify({ inputs: [{ name: "x", datatype, shape, data: 0 }] }).replace(":0}", `:${list}}`),
+    );
+  expect(surveyJson(Buffer.from(list))).toBe(surveyJson(Buffer.from(list)));
+  for (let round = 0; round < 2; round++) {
+    for (const datatype of datatypes) {
+      for (const shape of [[100], [1, 100], [99], [101], [2, 100]]) {
+        const body = request(datatype, shape);
+        expect(examined("/v2/models/m/infer", body, body)).toBe(inFull("/v2/models/m/infer", body, body));
+      }
+    }
+  }
+  const decoded = decodeCall("infer", request("FP32", [100]), null, surveyJson);
+  expect(decoded.inputs[0]!.data).toHaveLength(400);
+});
+
+test("lists of more lengths than are kept are told all the same", () => {
+  for (let length = 1; length < 100; length++) {
+    const text = `[${Array.from({ length }, () => "0.5").join()}]`;
+    expect(surveyJson(Buffer.from(text))).toHaveLength(length);
+  }
+});
