@@ -79,3 +79,18 @@ test("a body far larger than a page survives", async () => {
   const read = await readSegment(writeSegment([{ ...first!, requestBody: body }]));
   expect(Buffer.from(read[0]!.requestBody).equals(body)).toBe(true);
 });
+
+test("bodies that differ in the middle only are told apart, and kept once each", async () => {
+  const [first] = fc.sample(captureArbitrary, 1);
+  const bodies = [1, 2, 3].map((middle) => Buffer.alloc(100_000).fill(middle, 50_000, 50_001));
+  const captures = Array.from({ length: 30 }, (_, row) => ({
+    ...first!,
+    id: newId(row),
+    requestBody: Buffer.from(bodies[row % 3]!),
+  }));
+  const bytes = writeSegment(captures);
+  expect(bytes.length).toBeLessThan(400_000);
+  expect((await readSegment(bytes)).map(({ requestBody }) => requestBody[50_000])).toEqual(
+    captures.map(({ requestBody }) => requestBody[50_000]),
+  );
+});
