@@ -16,7 +16,7 @@ import { wholeBodyBytesMax } from "./limits.js";
 import type { Primary } from "./primaries.js";
 import { answerError } from "./replies.js";
 import type { Sighting } from "./sighting.js";
-import type { RouteStats } from "./stats.js";
+import { countRequest, type RouteStats } from "./stats.js";
 import { whenOver } from "./when-over.js";
 
 /** An answer up to this size goes out as text together with its head, which Node writes in one piece. */
@@ -48,7 +48,8 @@ export class Exchange implements UpstreamHandler {
   #streams = false;
   #sentMs = 0;
   #primaryMs = 0;
-  #primary: "pending" | "answering" | "answered" | "failed" = "pending";
+  /** `failed`: before it answered; `broken`: in the midst of its answer. */
+  #primary: "pending" | "answering" | "answered" | "failed" | "broken" = "pending";
   /** Of the answer's body; null: not known beforehand. */
   #answerBytes: number | null = null;
   #only: Buffer | null = null;
@@ -219,13 +220,14 @@ export class Exchange implements UpstreamHandler {
   onError(error: Error): void {
     const response = this.#response;
     if (response.destroyed) return;
-    this.#primary = "failed";
     this.#request.resume();
     if (response.headersSent) {
+      this.#primary = "broken";
       // Cut off, as the primary cut us off: a tidy end would pass half an answer off as a whole one.
       response.destroy();
       return;
     }
+    this.#primary = "failed";
     const status = statusOf(error);
     if (status === 503) this.#stats.busy += 1;
     lastIfClosing(response, this.#serving.state);
@@ -237,15 +239,13 @@ export class Exchange implements UpstreamHandler {
     this.#replica.inFlight -= 1;
     const response = this.#response;
     const stats = this.#stats;
-    const delivered = response.writableFinished;
-    const codeClass = delivered ? Math.floor(response.statusCode / 100) : 0;
-    stats.codes[codeClass] = (stats.codes[codeClass] ?? 0) + 1;
-    countDuration(stats.gateway, performance.now() - this.#receivedMs);
+    const isBroken = this.#primary === "broken";
+    countRequest(stats, response, isBroken, performance.now() - this.#receivedMs);
     if (this.#primary === "answered") countDuration(stats.primary, this.#primaryMs);
 
-    if (this.#primary === "failed") {
+    if (isBroken || this.#primary === "failed") {
       this.#sighting?.drop("primary_failed");
-    } else if (delivered && this.#primary === "answered") {
+    } else if (response.writableFinished && this.#primary === "answered") {
       const sighting = this.#sighting;
       if (sighting === null) return;
       const request = this.#request;

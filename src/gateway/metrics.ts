@@ -2,7 +2,7 @@ import { type Aggregator, Counter, createMetrics, Gauge, type Registry } from ".
 import type { CaptureLink } from "./capture-link.js";
 import { registerDurations } from "./histogram.js";
 import type { ServerState } from "./server.js";
-import { codeLabels, type RouteStats } from "./stats.js";
+import { endings, type RouteStats } from "./stats.js";
 
 /** Everything is counted in plain memory, and put into Prometheus' form only when it is asked for. */
 export function createGatewayMetrics(deps: {
@@ -19,14 +19,16 @@ export function createGatewayMetrics(deps: {
 
   const requests = new Counter({
     name: "understudy_gateway_requests_total",
-    help: "Requests, by deployment (empty: none) and class of the status that the client was sent.",
+    help:
+      "Requests, by deployment (empty: none) and class of the status that the client was sent; " +
+      "aborted: the client went away before its end, broken: the primary broke off in its midst.",
     labelNames: ["deployment", "code"],
     registers,
     collect() {
       requests.reset();
-      for (const { deployment, codes } of stats()) {
-        for (const [index, code] of codeLabels.entries()) {
-          if (codes[index]! > 0) requests.inc({ deployment, code }, codes[index]!);
+      for (const { deployment, ended } of stats()) {
+        for (const [index, code] of endings.entries()) {
+          if (ended[index]! > 0) requests.inc({ deployment, code }, ended[index]!);
         }
       }
     },

@@ -9,7 +9,7 @@ import { clientCheckMs } from "./limits.js";
 import { answerError, answerJson } from "./replies.js";
 import type { RouteTable } from "./routes.js";
 import { type CaptureBudget, sight } from "./sighting.js";
-import type { RouteStats } from "./stats.js";
+import { countRequest, type RouteStats } from "./stats.js";
 import { whenOver } from "./when-over.js";
 
 /** What the server asks at every request, since it changes while it runs. */
@@ -60,14 +60,14 @@ export function createGatewayServer(deps: {
     // A client may go on sending what was answered already.
     response.once("close", () => whenOver(request, ended));
     if (target === null) {
-      answerError(response, 400, "the request's target is not a path");
+      refuse(response, 400, "the request's target is not a path");
       return;
     }
     const { model, call } = readTarget(method, target);
     const route = model === null ? undefined : state.routes?.byModel.get(model);
     const primary = (route?.primary ?? state.routes?.fallback)?.choose();
     if (!primary) {
-      answerError(response, 404, noPrimary(model));
+      refuse(response, 404, noPrimary(model));
       return;
     }
     const sighting =
@@ -76,6 +76,12 @@ export function createGatewayServer(deps: {
         : null;
     const stats = route?.stats ?? otherStats;
     new Exchange(request, response, primary, stats, sighting, serving).start(target);
+  }
+
+  function refuse(response: ServerResponse, status: number, message: string): void {
+    const receivedMs = performance.now();
+    response.once("close", () => countRequest(otherStats, response, false, performance.now() - receivedMs));
+    answerError(response, status, message);
   }
 
   /** Node reads on while requests wait, holds each of them, and takes longer than linear time to end them all. */

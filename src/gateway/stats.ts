@@ -1,13 +1,18 @@
-import { createDurations, type Durations } from "./histogram.js";
+import { countDuration, createDurations, type Durations } from "./histogram.js";
 
-/** How often requests ended in each class of status; index 0: the client went away before it had its answer. */
-export const codeLabels = ["aborted", "1xx", "2xx", "3xx", "4xx", "5xx"] as const;
+/**
+ * How requests end: by the class of the status that the client was sent. `aborted`: it went away before it had its
+ * answer; `broken`: the primary broke off in the midst of it.
+ */
+export const endings = ["aborted", "1xx", "2xx", "3xx", "4xx", "5xx", "broken"] as const;
+const broken = endings.indexOf("broken");
 
 /** What is counted of one deployment's requests, or of all that belong to none. */
 export interface RouteStats {
   /** Name of the deployment; empty for the rest. */
   readonly deployment: string;
-  readonly codes: Float64Array;
+  /** How many requests ended in each of the `endings`. */
+  readonly ended: Float64Array;
   /** Bytes of bodies: of requests, of answers. */
   readonly passed: Float64Array;
   /** Requests that were answered 503, since too many waited for the primary. */
@@ -21,10 +26,26 @@ export interface RouteStats {
 export function createRouteStats(deployment: string): RouteStats {
   return {
     deployment,
-    codes: new Float64Array(codeLabels.length),
+    ended: new Float64Array(endings.length),
     passed: new Float64Array(2),
     busy: 0,
     gateway: createDurations(),
     primary: createDurations(),
   };
+}
+
+/**
+ * Counts a request that is over.
+ * @param answer of which Node says whether it has gone out whole
+ * @param isBroken whether it was the primary that broke it off
+ */
+export function countRequest(
+  stats: RouteStats,
+  answer: { readonly writableFinished: boolean; readonly statusCode: number },
+  isBroken: boolean,
+  tookMs: number,
+): void {
+  const ending = answer.writableFinished ? Math.floor(answer.statusCode / 100) : isBroken ? broken : 0;
+  stats.ended[ending] = (stats.ended[ending] ?? 0) + 1;
+  countDuration(stats.gateway, tookMs);
 }

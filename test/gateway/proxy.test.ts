@@ -497,8 +497,27 @@ describe("when the primary fails", () => {
     expect(upstream.seen.length - before).toBe(1);
   });
 
-  test("an answer that breaks off breaks off for the client too", async () => {
+  test("an answer that breaks off breaks off for the client too, and is not counted as its doing", async () => {
+    const counted = async (code: string) => {
+      const metrics = await (await fetch(gateway.metrics)).text();
+      return Number(
+        new RegExp(`requests_total\\{deployment="",code="${code}"\\} (\\d+)`).exec(metrics)?.[1] ?? 0,
+      );
+    };
+    const [aborted, broken] = [await counted("aborted"), await counted("broken")];
     await expect(send(gateway.port, { path: "/v2/half" })).rejects.toThrow();
+    expect(await counted("broken")).toBe(broken + 1);
+    expect(await counted("aborted")).toBe(aborted);
+  });
+
+  test("what the gateway refuses by itself is counted", async () => {
+    const alone = await startTestGateway({});
+    const raw = await openRaw(alone.port, "OPTIONS * HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    await raw.closed;
+    expect((await send(alone.port, { path: "/v2/x" })).status).toBe(404);
+    const metrics = await (await fetch(alone.metrics)).text();
+    expect(metrics).toContain('understudy_gateway_requests_total{deployment="",code="4xx"} 2');
+    await alone.remove();
   });
 
   test("nothing listening is a 502, at once", async () => {
