@@ -231,7 +231,7 @@ export class Exchange implements UpstreamHandler {
     const status = statusOf(error);
     if (status === 503) this.#stats.busy += 1;
     lastIfClosing(response, this.#serving.state);
-    answerError(response, status, `the primary did not answer: ${messageOf(error)}`);
+    answerError(response, status, `the primary did not answer: ${reasonOf(error)}`);
   }
 
   /** All is over: the answer has gone out, or the client is gone. */
@@ -264,6 +264,11 @@ export class Exchange implements UpstreamHandler {
 function statusOf(error: Error): 502 | 503 | 504 {
   if (error instanceof UpstreamBusy) return 503;
   return error instanceof UpstreamTimeout ? 504 : 502;
+}
+
+/** For a client. Errors with a code are the system's or TLS', whose words name addresses and certificates. */
+function reasonOf(error: Error & { code?: unknown }): string {
+  return error.code === undefined ? error.message : `the connection failed (${error.code})`;
 }
 
 function pairs(flat: readonly string[]): [string, string][] {

@@ -1,5 +1,6 @@
 import type { Config } from "../config.js";
 import { createUpstreamPool, type UpstreamPool } from "../http1/pool.js";
+import type { Logger } from "../log.js";
 
 /** Where a request goes: connections to one origin, and what its paths begin with. */
 export interface Primary {
@@ -32,6 +33,9 @@ interface Origin {
   avoidUntilMs: number;
 }
 
+/** A primary that is away fails every request, and a line in this time says as much as one for each. */
+const sayAgainMs = 10_000;
+
 /**
  * @param deps.limits timeouts, connections, and for how long a replica that refuses connections is left out
  * @param deps.ca certificates of the authorities to be trusted, in PEM; default: Node's own
@@ -39,9 +43,10 @@ interface Origin {
 export function createPrimaries(deps: {
   limits: Config["gateway"];
   ca?: string[] | undefined;
+  log: Logger;
   clock?: () => number;
 }): Primaries {
-  const { limits, ca, clock = () => performance.now() } = deps;
+  const { limits, ca, log, clock = () => performance.now() } = deps;
   const origins = new Map<string, Origin>();
   const replicas = new Map<string, Primary>();
 
@@ -49,6 +54,7 @@ export function createPrimaries(deps: {
     const known = origins.get(origin);
     if (known !== undefined) return known;
     const { primaryConnections } = limits;
+    let sayFromMs = Number.NEGATIVE_INFINITY;
     const pool = createUpstreamPool(origin, {
       // 0: as many as clients have requests, so that the primary sees the concurrency that it would see without us.
       connectionsMax: primaryConnections === 0 ? null : primaryConnections,
@@ -60,8 +66,14 @@ export function createPrimaries(deps: {
       connectMs: limits.primaryConnectMs,
       ca,
       // Only connections that did not come about are told here; what was sent is nobody's to send again.
-      onConnectFailure: () => {
-        made.avoidUntilMs = clock() + limits.primaryAvoidMs;
+      onConnectFailure: (error: NodeJS.ErrnoException) => {
+        const now = clock();
+        made.avoidUntilMs = now + limits.primaryAvoidMs;
+        if (now < sayFromMs) return;
+        sayFromMs = now + sayAgainMs;
+        // Clients are told a code alone. Where a name has several addresses the error has no words.
+        const reason = error.message || error.code;
+        log.warn({ primary: origin, error: reason }, "a primary cannot be reached");
       },
     });
     const made: Origin = { pool, avoidUntilMs: Number.NEGATIVE_INFINITY };

@@ -31,7 +31,7 @@ const turnsMax = 10;
 export async function startGateway(deps: { config: Config; log: Logger }): Promise<Service> {
   const { config, log } = deps;
   const limits = config.gateway;
-  const primaries = createPrimaries({ limits, ca: readAuthorities(config.caFile) });
+  const primaries = createPrimaries({ limits, ca: readAuthorities(config.caFile), log });
   const state: ServerState = { routes: null, inFlight: 0, closing: false };
   const statsById = new Map<number, RouteStats>();
   const otherStats = createRouteStats("");

@@ -54,8 +54,8 @@ export interface ConnectionOwner {
   readonly turn: Turn;
   readonly scratch: Scratch;
   onIdle(connection: UpstreamConnection): void;
-  /** It cannot be used any more. `unreachable`: it did not come about, and not because it was given up. */
-  onGone(connection: UpstreamConnection, unreachable: boolean): void;
+  /** It cannot be used any more. `unreachable`: why it did not come about, unless it was given up. */
+  onGone(connection: UpstreamConnection, unreachable: Error | null): void;
 }
 
 /** One connection to a primary: one request at a time, and nothing is ever sent twice. */
@@ -160,7 +160,7 @@ export class UpstreamConnection implements ResponseEvents, Writer {
   }
 
   destroy(): void {
-    this.#end(false);
+    this.#end(null);
   }
 
   /** @returns false: no more bytes until the reader is resumed */
@@ -216,7 +216,7 @@ export class UpstreamConnection implements ResponseEvents, Writer {
     handler?.onEnd(rawTrailers);
   }
 
-  #end(unreachable: boolean): void {
+  #end(unreachable: Error | null): void {
     if (this.#state === "gone") return;
     this.#state = "gone";
     this.#socket.destroy();
@@ -279,7 +279,7 @@ export class UpstreamConnection implements ResponseEvents, Writer {
   #fail(error: Error): void {
     const handler = this.#handler;
     this.#handler = null;
-    this.#end(!this.#connected);
+    this.#end(this.#connected ? null : error);
     handler?.onError(error);
   }
 }

@@ -50,7 +50,7 @@ export interface UpstreamPoolOptions extends ConnectionLimits {
   /** Certificates of the authorities that are trusted, in PEM; absent: Node's own. */
   ca?: readonly string[] | undefined;
   /** A connection did not come about. */
-  onConnectFailure?: () => void;
+  onConnectFailure?: (error: Error) => void;
 }
 
 /** A primary closes a connection a moment before it says it will: clocks differ, and packets take time. */
@@ -90,12 +90,12 @@ export function createUpstreamPool(origin: string, options: UpstreamPoolOptions)
       else if (closing) connection.destroy();
       else idle.push(connection);
     },
-    onGone(connection: UpstreamConnection, unreachable: boolean) {
+    onGone(connection: UpstreamConnection, unreachable: Error | null) {
       open.delete(connection);
       spare.delete(connection);
       const at = idle.indexOf(connection);
       if (at >= 0) idle.splice(at, 1);
-      if (unreachable) onConnectFailure();
+      if (unreachable !== null) onConnectFailure(unreachable);
       if (open.size === 0) {
         clearInterval(timer);
         timer = undefined;

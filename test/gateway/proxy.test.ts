@@ -529,6 +529,10 @@ describe("when the primary fails", () => {
     const answer = await send(lonely.port, { path: "/v2/health/ready" });
     expect(answer.status).toBe(502);
     expect(answer.rawHeaders).toContain("application/json");
+    // Neither the address nor the port, which are nobody's business.
+    expect(JSON.parse(answer.body.toString())).toEqual({
+      error: "the primary did not answer: the connection failed (ECONNREFUSED)",
+    });
     // Our own health is not the primary's.
     expect((await send(lonely.port, { path: "/healthz" })).status).toBe(200);
     await lonely.remove();

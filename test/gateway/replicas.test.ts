@@ -2,6 +2,7 @@ import { mkdtemp, writeFile } from "node:fs/promises";
 import type { ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pino } from "pino";
 import { expect, onTestFinished, test } from "vitest";
 import { loadConfig } from "../../src/config.js";
 import { createPrimaries } from "../../src/gateway/primaries.js";
@@ -93,7 +94,9 @@ test("a replica that refuses connections costs one request, which is not tried a
 test("after a while it is asked again; when all refuse, they are asked all the same", async () => {
   const limits = { ...loadConfig({}).gateway, primaryAvoidMs: 1_000 };
   let now = 0;
-  const primaries = createPrimaries({ limits, clock: () => now });
+  const logged: string[] = [];
+  const log = pino({ level: "warn" }, { write: (line: string) => void logged.push(line) });
+  const primaries = createPrimaries({ limits, log, clock: () => now });
   onTestFinished(() => primaries.close());
   const upstream = await startUpstream((_, response) => void response.end());
   await upstream.close();
@@ -109,6 +112,12 @@ test("after a while it is asked again; when all refuse, they are asked all the s
   now = 1_000;
   expect(chosen()).toEqual(new Set([refusing, other]));
   expect(await ask(refusing!.pool).ended).toMatchObject({ code: "ECONNREFUSED" });
+  // The log alone says where, and not for each request.
+  const line = expect.stringMatching(new RegExp(`ECONNREFUSED 127.0.0.1:${upstream.port}`));
+  expect(logged).toEqual([line]);
+  now = 10_000;
+  await ask(refusing!.pool).ended;
+  expect(logged).toEqual([line, line]);
   const alone = primaries.group([upstream.url, `${upstream.url}/other`]);
   expect(alone.replicas).toContain(alone.choose());
 });

@@ -6,6 +6,7 @@ import { loadConfig } from "../../src/config.js";
 import { createPrimaries } from "../../src/gateway/primaries.js";
 import { buildRoutes } from "../../src/gateway/routes.js";
 import { createRouteStats } from "../../src/gateway/stats.js";
+import { createLogger } from "../../src/log.js";
 import { noRedaction } from "../../src/redaction/settings.js";
 
 const deployment = (id: number) => ({
@@ -24,7 +25,10 @@ it.each([
   ["the first registered, when others are added", [1, 2, 3], undefined, "/p1"],
   ["a default primary, whatever is registered", [1, 2], "http://127.0.0.1:9/own", "/own"],
 ])("what no deployment names goes to: %s", (_, ids, defaultPrimary, prefix) => {
-  const primaries = createPrimaries({ limits: loadConfig({}).gateway });
+  const primaries = createPrimaries({
+    limits: loadConfig({}).gateway,
+    log: createLogger({ logLevel: "fatal" }, "gateway"),
+  });
   onTestFinished(() => primaries.close());
   const routes = buildRoutes({
     config: { captureEnabled: true, deployments: ids.map(deployment) },

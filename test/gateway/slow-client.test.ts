@@ -4,13 +4,14 @@ import { drainConnections } from "../../src/gateway/drain.js";
 import { createPrimaries } from "../../src/gateway/primaries.js";
 import { createGatewayServer } from "../../src/gateway/server.js";
 import { createRouteStats } from "../../src/gateway/stats.js";
+import { createLogger } from "../../src/log.js";
 import { listen } from "../../src/process/listen.js";
 import { echoModel, startUpstream, type TestUpstream } from "./upstream.js";
 import { openRaw, send } from "./wire.js";
 
 let upstream: TestUpstream;
 const limits = { ...loadConfig({}).gateway, headMs: 300, requestMs: 300 };
-const primaries = createPrimaries({ limits });
+const primaries = createPrimaries({ limits, log: createLogger({ logLevel: "fatal" }, "gateway") });
 let server: ReturnType<typeof createGatewayServer>;
 let port: number;
 
