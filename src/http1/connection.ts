@@ -58,6 +58,11 @@ export interface ConnectionOwner {
   onGone(connection: UpstreamConnection, unreachable: Error | null): void;
 }
 
+/** Whose request a connection takes: told when the connection is gone and not a byte of the request was sent. */
+export interface Sender {
+  onUnsent(): void;
+}
+
 /** One connection to a primary: one request at a time, and nothing is ever sent twice. */
 export class UpstreamConnection implements ResponseEvents, Writer {
   readonly #socket: Socket;
@@ -68,6 +73,7 @@ export class UpstreamConnection implements ResponseEvents, Writer {
   #state: "connecting" | "idle" | "busy" | "gone" = "connecting";
   #request: UpstreamRequest | null = null;
   #handler: UpstreamHandler | null = null;
+  #sender: Sender | null = null;
   #uploaded = true;
   #paused = false;
   #connected = false;
@@ -108,9 +114,10 @@ export class UpstreamConnection implements ResponseEvents, Writer {
   }
 
   /** Sends a request, as soon as the connection is there. Only for one that has none. */
-  take(request: UpstreamRequest, handler: UpstreamHandler): void {
+  take(request: UpstreamRequest, handler: UpstreamHandler, sender: Sender): void {
     this.#request = request;
     this.#handler = handler;
+    this.#sender = sender;
     if (this.#state === "idle") this.#owner.turn.add(this);
   }
 
@@ -272,13 +279,19 @@ export class UpstreamConnection implements ResponseEvents, Writer {
 
   #onPrimaryEnd(): void {
     if (this.#handler === null) this.destroy();
-    else if (!this.#parser.finish())
+    else if (this.#state === "idle" || !this.#parser.finish())
       this.#fail(new Error("it closed the connection before its answer was complete"));
   }
 
   #fail(error: Error): void {
     const handler = this.#handler;
     this.#handler = null;
+    if (this.#state === "idle" && handler !== null) {
+      // It was to be sent at the end of this turn; the primary cannot know of it.
+      this.#sender!.onUnsent();
+      this.destroy();
+      return;
+    }
     this.#end(this.#connected ? null : error);
     handler?.onError(error);
   }

@@ -2,6 +2,7 @@ import { connect as connectTcp, isIP, type LookupFunction, type Socket } from "n
 import { connect as connectTls, createSecureContext } from "node:tls";
 import {
   type ConnectionLimits,
+  type Sender,
   UpstreamConnection,
   type UpstreamHandler,
   type UpstreamRequest,
@@ -157,7 +158,7 @@ export function createUpstreamPool(origin: string, options: UpstreamPoolOptions)
     return connectionsMax === null || open.size < connectionsMax ? makeConnection() : null;
   }
 
-  class Ticket implements UpstreamCall {
+  class Ticket implements UpstreamCall, Sender {
     readonly #request: UpstreamRequest;
     readonly #handler: UpstreamHandler;
     #connection: UpstreamConnection | null = null;
@@ -169,7 +170,12 @@ export function createUpstreamPool(origin: string, options: UpstreamPoolOptions)
 
     sendOn(connection: UpstreamConnection): void {
       this.#connection = connection;
-      connection.take(this.#request, this.#handler);
+      connection.take(this.#request, this.#handler, this);
+    }
+
+    /** Its turn is now: it goes out on the connection that is made in place of the one that is gone. */
+    onUnsent(): void {
+      waiting.unshift(this);
     }
 
     refuse(error: Error): void {

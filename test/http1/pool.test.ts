@@ -156,6 +156,24 @@ test("connections are kept ready: no more than are missing, and requests go out 
   expect(primary.sockets.length).toBe(2);
 });
 
+test.each([
+  ["ends", (socket: Socket) => socket.destroy()],
+  ["resets", (socket: Socket) => socket.resetAndDestroy()],
+])(
+  "a connection that the primary %s just before a request would go out costs nobody an answer",
+  async (_, act) => {
+    const primary = await startPrimary((socket, number) => socket.write(`${one}${number}`));
+    const pool = poolFor(primary.origin, { connectionsMax: 1 });
+    expect(await ask(pool).ended).toBe("1");
+    // From a timer, sockets are read before the turn ends, at which the requests go out.
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    act(primary.sockets[0]!);
+    const asked = [ask(pool), ask(pool)];
+    expect(await Promise.all(asked.map(({ ended }) => ended))).toEqual(["1", "2"]);
+    expect(primary.sockets.length).toBe(2);
+  },
+);
+
 test("an idle connection is closed after its time", async () => {
   const primary = await startPrimary((socket, number) => socket.write(`${one}${number}`));
   const pool = poolFor(primary.origin, { idleMs: 40 });
@@ -231,7 +249,7 @@ test("a connection is idle from the end of its answer, not from the next look at
   socket.on("data", (bytes: Buffer) => connection.receive(bytes));
   const pool: Pick<UpstreamPool, "dispatch"> = {
     dispatch(request, handler) {
-      connection.take(request, handler);
+      connection.take(request, handler, { onUnsent() {} });
       return { write: () => true, end() {}, resume() {}, abort() {} };
     },
   };
