@@ -1,8 +1,6 @@
-import { MalformedResponse, readField } from "./response-head.js";
+import { controls, MalformedResponse, readField } from "./response-head.js";
 
 const chunkSize = /^([0-9A-Fa-f]{1,12})[ \t]*(?:;.*)?$/;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it looks for
-const controls = /[\0-\x08\x0a-\x1f\x7f]/;
 const CR = 0x0d;
 const LF = 0x0a;
 

@@ -4,13 +4,9 @@ import { type PassedHeaders, passResponseHeaders } from "./headers.js";
 export interface ResponseHead {
   readonly status: number;
   readonly statusText: string;
-  /** Names and values in turn, in the sender's order and case; one character for each byte. */
-  readonly rawHeaders: readonly string[];
-  /** What of them goes on to the client. */
+  /** What of its headers goes on to the client; one character for each byte. */
   readonly passed: PassedHeaders;
   readonly body: BodyFraming;
-  /** Bytes of the body; null unless Content-Length says it. */
-  readonly contentLength: number | null;
   /** Whether another request may follow on the connection. */
   readonly keepAlive: boolean;
   /** For how many milliseconds an idle connection is kept, as the primary says; null: it does not. */
@@ -26,7 +22,7 @@ const statusLine = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: (.*))?$/;
 const tokenName = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 /** All that RFC 9110 forbids in a value, CR and LF among it. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it looks for
-const controls = /[\0-\x08\x0a-\x1f\x7f]/;
+export const controls = /[\0-\x08\x0a-\x1f\x7f]/;
 const contentLengthForm = /^\d{1,15}$/;
 
 /**
@@ -82,7 +78,7 @@ export function parseResponseHead(text: string, bodiless: boolean): ResponseHead
   if (bodiless || status < 200 || status === 204 || status === 304) body = "none";
   else if (body === "close") keepAlive = false;
   const passed = passResponseHeaders(rawHeaders);
-  return { status, statusText, rawHeaders, passed, body, contentLength, keepAlive, keepAliveMs };
+  return { status, statusText, passed, body, keepAlive, keepAliveMs };
 }
 
 /**

@@ -129,7 +129,8 @@ export class ResponseParser {
   }
 
   #begin(head: ResponseHead, more: boolean): void {
-    const { body, contentLength } = head;
+    const { body } = head;
+    const { contentLength } = head.passed;
     const empty = body === "none" || (body === "length" && contentLength === 0);
     if (!empty) {
       this.#state = body;

@@ -6,7 +6,7 @@ import { ResponseParser } from "../../src/http1/response-parser.js";
 interface Read {
   status: number;
   statusText: string;
-  rawHeaders: string[];
+  headers: string[];
   body: string;
   rawTrailers: string[];
   keepAlive: boolean;
@@ -19,12 +19,12 @@ function read(pieces: readonly Buffer[], { method = "POST", end = false } = {}):
   let ended = false;
   const parser = new ResponseParser(
     {
-      onHead({ status, statusText, rawHeaders, keepAlive }) {
+      onHead({ status, statusText, passed, keepAlive }) {
         if (answer !== null) throw new Error("a second head");
         answer = {
           status,
           statusText,
-          rawHeaders: [...rawHeaders],
+          headers: [...passed.headers],
           body: "",
           rawTrailers: [],
           keepAlive,
@@ -129,7 +129,7 @@ describe("what is sound is read, wherever it is cut", () => {
   test("headers keep their order and case, repeated ones too", () => {
     const text = "HTTP/1.1 200 OK\r\nX-B: 2\r\nx-a:1\r\nX-B: 3\r\nContent-Length: 0\r\n\r\n";
     expect(read([bytes(text)])).toMatchObject({
-      rawHeaders: ["X-B", "2", "x-a", "1", "X-B", "3", "Content-Length", "0"],
+      headers: ["X-B", "2", "x-a", "1", "X-B", "3", "Content-Length", "0"],
     });
   });
 });
@@ -189,8 +189,7 @@ test("a head like the one before is read anew where a byte, or the method, diffe
   const heard: unknown[] = [];
   const parser = new ResponseParser(
     {
-      onHead: ({ status, contentLength, body, passed }) =>
-        heard.push([status, contentLength, body, passed.headers]),
+      onHead: ({ status, body, passed }) => heard.push([status, passed.contentLength, body, passed.headers]),
       onBody: (part) => heard.push(part.toString()),
       onEnd: () => {},
     },
