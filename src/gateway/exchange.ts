@@ -11,8 +11,12 @@ import { UpstreamBusy, type UpstreamCall } from "../http1/pool.js";
 import type { ResponseHead } from "../http1/response-head.js";
 import type { Turn } from "../http1/turn.js";
 import { lastIfClosing } from "./drain.js";
+
+  withoutLength,
+} from "../http1/headers.js";
+
 import { countDuration } from "./histogram.js";
-import { wholeBodyBytesMax } from "./limits.js";
+import { continueMs, wholeBodyBytesMax } from "./limits.js";
 import type { Primary } from "./primaries.js";
 import { answerError } from "./replies.js";
 import type { Sighting } from "./sighting.js";
@@ -53,6 +57,9 @@ export class Exchange implements UpstreamHandler {
   /** Of the answer's body; null: not known beforehand. */
   #answerBytes: number | null = null;
   #only: Buffer | null = null;
+  /** Whether the client holds its body back until it is told to go on, or has its answer. */
+  #held = false;
+  #patience: NodeJS.Timeout | undefined;
   /** Whether the client has yet to take what it was sent. */
   #full = false;
   #watched = false;
@@ -73,17 +80,21 @@ export class Exchange implements UpstreamHandler {
     this.#serving = serving;
   }
 
-  /** @param target path and query for the primary, without its prefix */
-  start(target: string): void {
+  /**
+   * @param target path and query for the primary, without its prefix
+   * @param isHeld whether the client said `Expect: 100-continue`
+   */
+  start(target: string, isHeld: boolean): void {
     const request = this.#request;
     this.#replica.inFlight += 1;
     this.#response.once("close", () => this.#onClose());
     const passed = passRequestHeaders(request.rawHeaders);
     this.#sighting?.request(passed.recorded, passed.contentLength);
     const { contentLength } = passed;
+    this.#held = isHeld;
     const codings = contentLength === null ? request.headers["transfer-encoding"] : undefined;
     if (contentLength !== null && contentLength > 0) {
-      if (contentLength <= wholeBodyBytesMax) this.#receiveWhole(target, passed, contentLength);
+      if (contentLength <= wholeBodyBytesMax && !isHeld) this.#receiveWhole(target, passed, contentLength);
       else this.#dispatch(target, passed, "stream");
     } else if (codings !== undefined) {
       if (/^\s*chunked\s*$/i.test(codings)) this.#dispatch(target, passed, "chunked");
@@ -135,6 +146,30 @@ export class Exchange implements UpstreamHandler {
       if (!this.#call!.write(chunk)) request.pause();
     });
     request.once("end", () => this.#call!.end(passRequestTrailers(request.rawTrailers)));
+    if (this.#held) this.#patience = setTimeout(() => this.#release(true), continueMs);
+  }
+
+  /** @param wanted whether the client is to send its body; otherwise it has its answer without. */
+  #release(wanted: boolean): void {
+    if (!this.#held) return;
+    this.#held = false;
+    clearTimeout(this.#patience);
+    if (wanted) this.#response.writeContinue();
+  }
+
+  onInterim({ status, statusText, passed }: ResponseHead): void {
+    if (status === 100) {
+      this.#release(true);
+      return;
+    }
+    // HTTP/1.0 knows of one answer to a request.
+    if (this.#request.httpVersionMinor === 0) return;
+    const headers = withoutLength(passed.headers);
+    let text = `HTTP/1.1 ${status} ${statusText}\r\n`;
+    for (let index = 0; index + 1 < headers.length; index += 2)
+      text += `${headers[index]}: ${headers[index + 1]}\r\n`;
+    // Nothing of the answer has gone out yet, and all of those before it has.
+    this.#response.socket?.write(`${text}\r\n`, "latin1");
   }
 
   onDrain(): void {
@@ -144,6 +179,7 @@ export class Exchange implements UpstreamHandler {
   onHead({ status, statusText, passed, body }: ResponseHead, more: boolean): void {
     const { headers, recorded, contentLength } = passed;
     this.#primary = "answering";
+    this.#release(false);
     this.#sighting?.response(status, recorded, contentLength);
     const response = this.#response;
     lastIfClosing(response, this.#serving.state);
@@ -220,6 +256,7 @@ export class Exchange implements UpstreamHandler {
   onError(error: Error): void {
     const response = this.#response;
     if (response.destroyed) return;
+    this.#release(false);
     this.#request.resume();
     if (response.headersSent) {
       this.#primary = "broken";
@@ -237,6 +274,7 @@ export class Exchange implements UpstreamHandler {
   /** All is over: the answer has gone out, or the client is gone. */
   #onClose(): void {
     this.#replica.inFlight -= 1;
+    this.#release(false);
     const response = this.#response;
     const stats = this.#stats;
     const isBroken = this.#primary === "broken";

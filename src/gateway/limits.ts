@@ -4,6 +4,12 @@
 export const clientCheckMs = 5_000;
 
 /**
+ * A client that waits for `100 Continue` is told so after this time, though the primary has not said it: not every
+ * server does.
+ */
+export const continueMs = 1_000;
+
+/**
  * A request body up to this size is received before the primary is asked: that costs no time, since it comes with the
  * head or right behind it, and makes one write of it. A larger one is passed on as it arrives.
  */

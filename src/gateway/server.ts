@@ -41,12 +41,13 @@ export function createGatewayServer(deps: {
     state.inFlight -= 1;
   };
 
-  function handle(request: IncomingMessage, response: ServerResponse): void {
+  /** @param isHeld whether the client waits for `100 Continue` before it sends its body */
+  function handle(request: IncomingMessage, response: ServerResponse, isHeld = false): void {
     // Sent ahead, before the answer to the one before it has gone out. Its turn comes when that has: a connection that
     // could have any number of requests under way would be beyond every limit, and Node tells of one that breaks only
     // those whose turn it is.
     if (response.socket === null) {
-      park(request, response);
+      park(request, response, isHeld);
       return;
     }
     lastIfClosing(response, state);
@@ -75,7 +76,7 @@ export function createGatewayServer(deps: {
         ? sight(route, { method, path: target, rawHeaders: request.rawHeaders }, budget, random)
         : null;
     const stats = route?.stats ?? otherStats;
-    new Exchange(request, response, primary, stats, sighting, serving).start(target);
+    new Exchange(request, response, primary, stats, sighting, serving).start(target, isHeld);
   }
 
   function refuse(response: ServerResponse, status: number, message: string): void {
@@ -85,7 +86,7 @@ export function createGatewayServer(deps: {
   }
 
   /** Node reads on while requests wait, holds each of them, and takes longer than linear time to end them all. */
-  function park(request: IncomingMessage, response: ServerResponse): void {
+  function park(request: IncomingMessage, response: ServerResponse, isHeld: boolean): void {
     const { socket } = request;
     const waiting = (ahead.get(socket) ?? 0) + 1;
     if (waiting > limits.pipelinedMax) {
@@ -95,7 +96,7 @@ export function createGatewayServer(deps: {
     ahead.set(socket, waiting);
     response.once("socket", () => {
       ahead.set(socket, ahead.get(socket)! - 1);
-      handle(request, response);
+      handle(request, response, isHeld);
     });
   }
 
@@ -110,6 +111,8 @@ export function createGatewayServer(deps: {
     },
     handle,
   );
+  // Node would tell the client to go on; that is for the primary to say.
+  server.on("checkContinue", (request, response) => handle(request, response, true));
   server.maxConnections = limits.connectionsMax;
   // No limit but that on the head's bytes: beyond a number Node leaves headers out, in silence and even those that frame.
   server.maxHeadersCount = 0;

@@ -20,10 +20,15 @@ export interface UpstreamRequest {
   readonly body: Uint8Array | "none" | "stream" | "chunked";
 }
 
-/** Told what becomes of a request: `onHead`, `onBody`s, `onEnd`; or `onError` at any point, and nothing after it. */
+/**
+ * Told what becomes of a request: `onInterim`s, `onHead`, `onBody`s, `onEnd`; or `onError` at any point, and nothing
+ * after it.
+ */
 export interface UpstreamHandler {
   /** The request goes out now; a streamed body may be written. */
   onSent(): void;
+  /** Its status is below 200, and not 101. */
+  onInterim(head: ResponseHead): void;
   /** @param more whether bytes of the body, or its end, follow at once */
   onHead(head: ResponseHead, more: boolean): void;
   /**
@@ -199,6 +204,10 @@ export class UpstreamConnection implements ResponseEvents, Writer {
     }[this.#phase] as [number, string];
     if (nowMs - this.#quietSinceMs >= limitMs)
       this.#fail(new UpstreamTimeout(`${what} within ${limitMs} ms`));
+  }
+
+  onInterim(head: ResponseHead): void {
+    this.#handler?.onInterim(head);
   }
 
   onHead(head: ResponseHead, more: boolean): void {

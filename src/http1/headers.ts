@@ -16,8 +16,7 @@ const recorded = (...names: string[]): [string, Role][] => names.map((name) => [
 
 const requestRoles: ReadonlyMap<string, Role> = new Map([
   ...hopByHop,
-  // Node has answered `100 Continue`; the name of the primary's host is its own.
-  ["expect", "hop"],
+  // The name of the primary's host is its own.
   ["host", "hop"],
   ...recorded(
     "accept",
@@ -68,7 +67,12 @@ export function passResponseTrailers(raw: readonly string[]): readonly string[] 
 }
 
 function passTrailers(raw: readonly string[], roles: ReadonlyMap<string, Role>): readonly string[] {
-  return raw.length === 0 ? raw : without(pass(raw, roles).headers, new Set(["content-length"]));
+  return raw.length === 0 ? raw : withoutLength(pass(raw, roles).headers);
+}
+
+/** What goes on of headers with which no body comes. */
+export function withoutLength(headers: readonly string[]): readonly string[] {
+  return without(headers, new Set(["content-length"]));
 }
 
 function pass(raw: readonly string[], roles: ReadonlyMap<string, Role>): PassedHeaders {

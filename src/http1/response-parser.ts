@@ -1,8 +1,10 @@
 import { ChunkedParser } from "./chunked-parser.js";
 import { MalformedResponse, parseResponseHead, type ResponseHead } from "./response-head.js";
 
-/** What a parser tells, in this order: heads (all but the last interim), parts of the body, the end. */
+/** What a parser tells, in this order: interim heads, the head, parts of the body, the end. */
 export interface ResponseEvents {
+  /** An answer before the answer: 100, 102, 103 and what else may come. */
+  onInterim(head: ResponseHead): void;
   /** @param more whether bytes of the body have come with it */
   onHead(head: ResponseHead, more: boolean): void;
   /** @param part valid only during the call: a reader's memory is used again */
@@ -112,6 +114,7 @@ export class ResponseParser {
       if (head.status === 101 || this.#interim > interimMax) {
         throw new MalformedResponse(`it answered ${head.status}, which was not asked for`);
       }
+      this.#events.onInterim(head);
       return next;
     }
     this.#begin(head, next < bytes.length);

@@ -243,25 +243,6 @@ test.each(["gzip, chunked", "gzip,chunked"])(
   },
 );
 
-test("Expect: 100-continue is answered, and the body passed on", async () => {
-  const raw = await openRaw(
-    gateway.port,
-    "POST /v2/x HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n",
-  );
-  await eventually(
-    async () => raw.received(),
-    (text) => text.includes("100 Continue"),
-    { withinMs: 5_000, everyMs: 10 },
-  );
-  raw.socket.write("body");
-  await eventually(
-    async () => raw.received(),
-    (text) => text.endsWith("body\r\n0\r\n\r\n") || text.endsWith("body"),
-    { withinMs: 5_000, everyMs: 10 },
-  );
-  raw.socket.destroy();
-});
-
 test("both directions stream: the answer's beginning arrives while the request is still being sent", async () => {
   const raw = await openRaw(
     gateway.port,

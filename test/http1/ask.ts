@@ -10,6 +10,7 @@ export function ask(pool: Pick<UpstreamPool, "dispatch">): { ended: Promise<stri
     let body = "";
     const handler: UpstreamHandler = {
       onSent() {},
+      onInterim() {},
       onHead() {},
       onBody(part) {
         body += part.toString("latin1");

@@ -274,6 +274,7 @@ test("an upload that waits for its client is not the primary's silence", async (
   const request: UpstreamRequest = { method: "POST", target: "/", headers: [], body: "chunked" };
   const call = pool.dispatch(request, {
     onSent: () => uploading(),
+    onInterim() {},
     onHead() {},
     onBody: () => true,
     onEnd() {},

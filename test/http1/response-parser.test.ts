@@ -7,6 +7,7 @@ interface Read {
   status: number;
   statusText: string;
   headers: string[];
+  interim: number[];
   body: string;
   rawTrailers: string[];
   keepAlive: boolean;
@@ -17,14 +18,20 @@ interface Read {
 function read(pieces: readonly Buffer[], { method = "POST", end = false } = {}): Read | string {
   let answer: Read | null = null;
   let ended = false;
+  const interim: number[] = [];
   const parser = new ResponseParser(
     {
+      onInterim({ status }) {
+        if (answer !== null) throw new Error("an interim answer behind the answer");
+        interim.push(status);
+      },
       onHead({ status, statusText, passed, keepAlive }) {
         if (answer !== null) throw new Error("a second head");
         answer = {
           status,
           statusText,
           headers: [...passed.headers],
+          interim,
           body: "",
           rawTrailers: [],
           keepAlive,
@@ -80,7 +87,7 @@ const sound: [string, string, Partial<Read>, { method?: string; end?: boolean }?
   [
     "interim answers",
     "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nz",
-    { status: 200, body: "z" },
+    { status: 200, body: "z", interim: [100, 103] },
   ],
   [
     "chunks",
@@ -189,6 +196,7 @@ test("a head like the one before is read anew where a byte, or the method, diffe
   const heard: unknown[] = [];
   const parser = new ResponseParser(
     {
+      onInterim: () => {},
       onHead: ({ status, body, passed }) => heard.push([status, passed.contentLength, body, passed.headers]),
       onBody: (part) => heard.push(part.toString()),
       onEnd: () => {},
