@@ -246,10 +246,18 @@ function parameterPlaces(json: Record<string, unknown>, name: string): JsonPlace
   ];
 }
 
-/** Whether a path leads to elements of tensors, were they there. */
-function mayReachTensors(steps: readonly JsonStep[], role: TensorRole): boolean {
-  const [first] = steps;
-  return first?.kind === "every" || (first?.kind === "name" && first.name === `${role}s`);
+/** Whether a path leads to elements of tensors, were they there: binary ones have no `data` that it could be tried on. */
+function mayReachTensors([first]: readonly JsonStep[], role: TensorRole): boolean {
+  switch (first?.kind) {
+    case "every":
+      return true;
+    case "name":
+      return first.name === `${role}s`;
+    case "descend":
+      return first.name === `${role}s` || first.name === "data";
+    default:
+      return false;
+  }
 }
 
 /** The name of the tensor that a place lies in. */
