@@ -78,7 +78,7 @@ export function createRedactor(
     // Models give parameters back.
     responseRules.push(rule);
   }
-  const isSensitive = requestRules.length > 0;
+  const redactsBodies = requestRules.length > 0 || responseRules.length > 0;
 
   function redactSide(side: Side, call: Call, role: "input" | "output", bodyRules: BodyRule[]) {
     const { headers, touched } = redactHeaders(side.headers, headerRules, hash);
@@ -98,12 +98,12 @@ export function createRedactor(
     const failed = open.status < 200 || open.status > 299;
     if (!failed) {
       // A stream that has begun with 200 tells of errors by an event.
-      const inStream = isSensitive && open.call === "generate_stream";
+      const inStream = redactsBodies && open.call === "generate_stream";
       return redactSide(open, open.call, "output", inStream ? [...responseRules, eventError] : responseRules);
     }
-    // An error is free text, and often quotes the input: no rule finds anything in it.
+    // An error is free text, and may quote the input and what was answered so far: no rule finds all of it.
     const { headers, touched } = redactHeaders(open.headers, headerRules, hash);
-    if (!isSensitive || open.body.length === 0) return { side: { headers, body: open.body }, touched };
+    if (!redactsBodies || open.body.length === 0) return { side: { headers, body: open.body }, touched };
     const bytes = Buffer.from(JSON.stringify({ error: maskedText }));
     return {
       side: plainSide(headers, { bytes, headerLength: null }),

@@ -343,11 +343,28 @@ describe("errors of the primary", () => {
     expect(redacted).toEqual(["input:text", "response-error"]);
   });
 
-  test("it is kept where nothing of the request is redacted", () => {
+  test.each(["out of memory at Ada", JSON.stringify(responseJson), '{"label":"Ada"}'])(
+    "nor where rules concern the answer alone: %s",
+    (body) => {
+      const failed = exchange({ status: 500, response: side(body) });
+      const { response, redacted } = redactorOf(rules([{ output: "label" }, "mask"])).exchange(failed);
+      expect(parsed(response.body)).toEqual({ error: "[redacted]" });
+      expect(redacted).toEqual(["response-error"]);
+    },
+  );
+
+  test("an error event within a stream is masked by a rule for the answer alone", () => {
+    const response = side('data: {"text_output":"a"}\n\ndata: {"error":"stopped behind Ada"}\n\n');
+    const request = side('{"text_input":"x"}');
+    const failed = exchange({ path: "/v2/models/m/generate_stream", request, response });
+    const done = redactorOf(rules([{ output: "text_output" }, "mask"])).exchange(failed);
+    expect(Buffer.from(done.response.body).toString()).not.toContain("Ada");
+  });
+
+  test("their text is kept where no rule concerns a body", () => {
     const failed = exchange({ status: 500, response: side("out of memory") });
-    expect(
-      Buffer.from(redactorOf(rules([{ output: "label" }, "mask"])).exchange(failed).response.body).toString(),
-    ).toBe("out of memory");
+    const { response } = redactorOf(rules([{ header: "accept" }, "drop"])).exchange(failed);
+    expect(Buffer.from(response.body).toString()).toBe("out of memory");
   });
 });
 
