@@ -38,7 +38,7 @@ export interface Epoch extends EpochIdentity {
   takeCutAgain(): void;
   /** The epoch has ended in order, and everything is accounted for. */
   end(): Promise<void>;
-  /** Brings the newest cut onto the disk, before anything is shipped under it. */
+  /** Brings the newest cut onto the disk, before anything is shipped under it. @throws when the disk refuses */
   sync(): Promise<void>;
   /** A shipment's minutes as a cut for Postgres; each call outranks those before. */
   ledgerCut(minutes: LedgerMinute[]): LedgerCut;
@@ -123,7 +123,8 @@ export function openEpoch(deps: {
 
     async end() {
       ended = "closed";
-      if (append({ received: [], minutes: [] })) await journal.sync();
+      append({ received: [], minutes: [] });
+      await journal.sync();
     },
 
     sync: () => journal.sync(),
@@ -152,9 +153,9 @@ export function openEpoch(deps: {
       done.add(file.name);
       sending = null;
       // If the file went first, a crash in between would settle its withdrawals as captures.
-      if (!append({ received: [], minutes: changed })) return;
+      const appended = append({ received: [], minutes: changed });
       try {
-        if (changed.length > 0) await journal.sync();
+        if (!appended || changed.length > 0) await journal.sync();
         for (const name of done) rmSync(join(folder, name), { force: true });
         done.clear();
       } catch (error) {

@@ -35,9 +35,12 @@ export interface JournalRecord {
 }
 
 export interface Journal {
-  /** @throws when the disk refuses; the next append then writes everything, this record's content included */
+  /** @throws when the disk refuses; the next append or sync then writes everything, this record's content included */
   append(record: JournalRecord): void;
-  /** Brings what was appended onto the disk. */
+  /**
+   * Brings what was appended onto the disk; also what a full disk refused, into room that is set aside for it.
+   * @throws when that is not possible: then the newest record is not there
+   */
   sync(): Promise<void>;
   close(): void;
 }
@@ -45,9 +48,15 @@ export interface Journal {
 const frameHeader = 8;
 /** Above this the journal is written anew with only what still matters. */
 const journalBytesMax = 4 * 1024 ** 2;
+/** Room that is set aside beyond the bytes of the journal, and the least by which it grows. */
+const spareBytes = 256 * 1024;
+const zeros = Buffer.alloc(64 * 1024);
 
 /**
- * Opens a journal for appending; a torn tail is cut off.
+ * Opens a journal for appending; a torn tail is cut off. Beside it lies a spare of zeros, as long as the journal and
+ * more, into which it is written anew: a full disk cannot refuse that. Nothing that a full disk holds could be deleted
+ * otherwise, since the journal must say so first.
+ *
  * @param everything the whole state as one record, for writing the journal anew
  */
 export function openJournal(path: string, everything: () => JournalRecord): Journal {
@@ -58,21 +67,46 @@ export function openJournal(path: string, everything: () => JournalRecord): Jour
   let incomplete = false;
   let syncing: Promise<void> = Promise.resolve();
 
+  const sparePath = `${path}.new`;
+  const openSpare = () => openSync(sparePath, "w", 0o600);
+  let spare: number | null = null;
+  let spareSize = 0;
+  let closed = false;
+  setAside();
+
+  /** Makes the spare as long as it should be, or as the disk allows: should that not do, renewing says so. */
+  function setAside(): void {
+    const wanted = bytes + spareBytes;
+    try {
+      spare ??= openSpare();
+      while (spareSize < wanted) spareSize += writeSync(spare, zeros, 0, zeros.length, spareSize);
+    } catch {}
+  }
+
   /** A descriptor may not be closed under a sync that is under way. */
-  const closeAfterSync = (old: number) => void syncing.then(() => closeSync(old));
+  const closeAfterSync = (old: number) => syncing.then(() => closeSync(old));
 
   function renew(): void {
-    const aside = openSync(`${path}.new`, "w", 0o600);
+    spare ??= openSpare();
     try {
-      bytes = writeFrame(aside, 0, everything());
-      fdatasyncSync(aside);
-      renameSync(`${path}.new`, path);
+      bytes = writeFrame(spare, 0, everything());
+      fdatasyncSync(spare);
+      renameSync(sparePath, path);
     } catch (error) {
-      closeSync(aside);
+      // What was written of it may not be taken for records behind a shorter one.
+      ftruncateSync(spare, 0);
+      spareSize = 0;
+      setAside();
       throw error;
     }
-    closeAfterSync(fd);
-    fd = aside;
+    const old = fd;
+    fd = spare;
+    spare = null;
+    spareSize = 0;
+    // What the new journal does not need becomes the next spare at once, and the rest of it where the old one was.
+    ftruncateSync(fd, bytes);
+    setAside();
+    void closeAfterSync(old).then(() => closed || setAside());
   }
 
   return {
@@ -81,27 +115,39 @@ export function openJournal(path: string, everything: () => JournalRecord): Jour
         if (incomplete || bytes > journalBytesMax) renew();
         else bytes += writeFrame(fd, bytes, record);
         incomplete = false;
+        if (bytes > spareSize) setAside();
       } catch (error) {
         incomplete = true;
         throw error;
       }
     },
     async sync() {
-      let failure: Error | null = null;
-      const subject = fd;
-      syncing = syncing.then(
-        () =>
-          new Promise((resolve) =>
-            fdatasync(subject, (error) => {
-              failure = error;
-              resolve();
-            }),
-          ),
-      );
-      await syncing;
-      if (failure !== null) throw failure;
+      do {
+        if (incomplete) {
+          renew();
+          incomplete = false;
+        }
+        let failure: Error | null = null;
+        const subject = fd;
+        syncing = syncing.then(
+          () =>
+            new Promise((resolve) =>
+              fdatasync(subject, (error) => {
+                failure = error;
+                resolve();
+              }),
+            ),
+        );
+        await syncing;
+        if (failure !== null) throw failure;
+        // What was refused meanwhile is part of the account that will be shipped.
+      } while (incomplete);
     },
-    close: () => closeAfterSync(fd),
+    close() {
+      closed = true;
+      if (spare !== null) closeSync(spare);
+      void closeAfterSync(fd);
+    },
   };
 }
 

@@ -35,7 +35,11 @@ export async function settleEpoch(deps: {
   const settled = state.ended === null ? settleAccount(identity, state, records, reserved) : state;
   if (state.ended === null) {
     const journal = openJournal(journalPath, () => journalRecordOf(settled));
-    journal.append(journalRecordOf(settled));
+    try {
+      journal.append(journalRecordOf(settled));
+    } catch (error) {
+      onJournalError(error);
+    }
     await journal.sync();
     journal.close();
   }

@@ -37,8 +37,6 @@ export async function shipFile(
   const { blobs, catalogue, bodyBytesMax, largeBodyBytes } = deps;
   const content = await readContent(file, bodyBytesMax);
   epoch.beginSending(file);
-  // What is shipped must not be forgotten by a power cut: the account would fall behind Postgres'.
-  await epoch.sync();
   if (content.captures.length === 0) return withdrawAll(catalogue, epoch, file, content.outcome);
 
   const { captures, bodies } = setApart(content.captures, largeBodyBytes);
@@ -58,6 +56,8 @@ export async function shipFile(
   for (const { key, body } of bodies) await blobs.put(key, body);
   await blobs.put(blobKey, bytes);
 
+  // What is shipped must not be forgotten by a crash: the account would fall behind Postgres'.
+  await epoch.sync();
   const shipment = epoch.account.ship(content.outcome);
   const segment = { id: segmentId, deploymentId, day, gatewayEpoch: epoch.epoch, blobKey, sha256 };
   beforeCommit();
@@ -86,6 +86,7 @@ async function withdrawAll(
   file: ClosedFile,
   outcome: FileOutcome,
 ): Promise<bigint[]> {
+  await epoch.sync();
   const shipment = epoch.account.ship(outcome);
   await catalogue.shipCut(epoch.ledgerCut(shipment.minutes));
   await epoch.fileDone(file, shipment.arrived());

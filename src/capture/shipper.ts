@@ -70,9 +70,9 @@ export function createShipper(deps: {
     const idleIsNews = epoch.cut > ward.shippedCut && now - ward.loneCutAtMs >= idleCutEveryMs;
     if (ward.uncertain || !due || !(epoch.account.dirty || stateIsNews || idleIsNews)) return false;
     ward.loneCutAtMs = now;
+    await epoch.sync();
     const shipment = epoch.account.ship();
     const { state, cut } = epoch;
-    await epoch.sync();
     await catalogue.shipCut(epoch.ledgerCut(shipment.minutes));
     shipment.arrived();
     ward.shippedState = state;

@@ -1,16 +1,33 @@
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync } from "node:fs";
+import {
+  appendFileSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { createAccount } from "../../src/capture/account.js";
+import { openEpoch } from "../../src/capture/epoch.js";
 import { foldJournal, type JournalRecord, openJournal, readJournal } from "../../src/capture/journal.js";
+import { mountSmallDisk, type SmallDisk } from "../gateway/small-disk.js";
 
 let folder: string;
 let path: string;
+let mounted: SmallDisk | null = null;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "understudy-journal-"));
   path = join(folder, "journal");
 });
-afterEach(() => rmSync(folder, { recursive: true }));
+afterEach(() => {
+  mounted?.unmount();
+  mounted = null;
+  rmSync(folder, { recursive: true });
+});
 
 const record = (cut: number, more: Partial<JournalRecord> = {}): JournalRecord => ({
   cut,
@@ -111,4 +128,86 @@ test("syncing while it is written anew loses no descriptor", async () => {
   await Promise.all(syncs);
   journal.close();
   expect(foldJournal(readJournal(path).records).done.size).toBe(filler.length);
+});
+
+/** A folder on a disk of a mebibyte; null where none can be mounted. */
+function smallDisk(): string | null {
+  const disk = join(folder, "disk");
+  mounted = mountSmallDisk(disk, 1024 ** 2);
+  return mounted === null ? null : disk;
+}
+
+/** Takes all the room that is left. */
+function fill(disk: string): void {
+  expect(() => {
+    for (;;) appendFileSync(join(disk, "filler"), Buffer.alloc(4096));
+  }).toThrow("ENOSPC");
+}
+
+test("a full disk refuses records; syncing writes them into the room that is set aside, again and again", async (context) => {
+  const disk = smallDisk();
+  if (disk === null) return context.skip();
+  const at = join(disk, "journal");
+  let newest = record(0);
+  const journal = openJournal(at, () => newest);
+  fill(disk);
+  for (let round = 0; round < 20; round++) {
+    const append = () => {
+      for (;;) {
+        newest = record(newest.cut + 1);
+        journal.append(newest);
+      }
+    };
+    expect(append).toThrow("ENOSPC");
+    await journal.sync();
+    expect(foldJournal(readJournal(at).records).cut).toBe(newest.cut);
+    // Others take what is left.
+    fill(disk);
+  }
+  journal.close();
+});
+
+test("where no room could be set aside, syncing says that the newest record is not there", async (context) => {
+  const disk = smallDisk();
+  if (disk === null) return context.skip();
+  fill(disk);
+  const journal = openJournal(join(disk, "journal"), () => record(1));
+  expect(() => journal.append(record(1))).toThrow("ENOSPC");
+  await expect(journal.sync()).rejects.toThrow("ENOSPC");
+  rmSync(join(disk, "filler"));
+  await journal.sync();
+  expect(readJournal(join(disk, "journal")).records).toMatchObject([{ cut: 1 }]);
+  journal.close();
+});
+
+test("what was shipped is deleted from a full disk", async (context) => {
+  const disk = smallDisk();
+  if (disk === null) return context.skip();
+  const refusals: unknown[] = [];
+  const epoch = openEpoch({
+    identity: { epoch: "e", gateway: "g", startedAtMs: 0, startedMonotonicMs: 0, bootId: "" },
+    folder: disk,
+    account: createAccount(),
+    before: null,
+    clockOffsetMs: () => 0,
+    onJournalError: (error) => refusals.push(error),
+  });
+  const name = "shipped.spool";
+  const path = join(disk, name);
+  writeFileSync(path, "captures");
+  fill(disk);
+  for (let cut = 0; refusals.length === 0; cut++)
+    epoch.takeCut({ atMs: cut, sequence: cut, received: [], minutes: [] });
+  const file = {
+    path,
+    name,
+    bytes: 8,
+    minutes: new Map(),
+    deploymentId: 1,
+    day: "2026-01-01",
+    segmentId: "s",
+  };
+  await epoch.fileDone(file, []);
+  expect(existsSync(path)).toBe(false);
+  epoch.close();
 });
