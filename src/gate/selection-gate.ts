@@ -14,8 +14,6 @@ import { countText, msText } from "./numbers.js";
 import type { SetCounts } from "./set.js";
 import { absenceOf, testedCandidate, unseenRemark } from "./tested-candidate.js";
 
-/** Requests of its replay in flight at most. */
-const concurrency = 8;
 /** A look costs a read of all that was read so far: the next takes so much more of it, and so many requests. */
 const lookGrowth = 1.05;
 const lookStep = 64;
@@ -62,7 +60,7 @@ export async function openSelectionGate(deps: Deps, request: SelectionGateReques
   const earlier = await store.gates.reusable({ candidateId: candidate.id, selectionId: selection.id });
   const known = fresh ? null : earlier;
   if (away !== null && (known === null || (await store.replays.state(known)) !== "done")) throw away;
-  const runId = known ?? (await openReplay(store, deployment.name, candidate.name, selection.name));
+  const runId = known ?? (await openReplay(store, deployment.name, candidate, selection.name));
   const id = await store.gates.create({
     deploymentId: deployment.id,
     candidateId: candidate.id,
@@ -96,16 +94,17 @@ function selectionOf(
 async function openReplay(
   { replays }: Pick<Store, "replays">,
   deployment: string,
-  candidate: string,
+  { name, flow }: Candidate,
   selection: string,
 ): Promise<number> {
   const { runId } = await replays.open({
     deployment,
-    target: { kind: "candidate", name: candidate },
+    target: { kind: "candidate", name },
     selection,
     filter: {},
     speed: null,
-    concurrency,
+    concurrency: flow.concurrency,
+    // The candidate's own rate holds for whatever is sent to it.
     ratePerSecond: null,
     onFailure: "skip",
     forGate: true,

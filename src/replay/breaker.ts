@@ -17,7 +17,10 @@ export interface OpenBreaker {
 export interface Breaker {
   /** What makes it open now; null while it is closed. */
   readonly open: OpenBreaker | null;
-  /** Takes note of an answer, or of none. True: so many connection failures or timeouts in a row that it is to be probed. */
+  /**
+   * Takes note of an answer, or of none. True: so many connection failures or timeouts in a row that it is to be probed;
+   * while it is open one is enough, of what was on its way.
+   */
   record(observation: Observation, failuresMax: number): boolean;
   /** What a probe said; null: the candidate is there. Only the first of several at a time counts. */
   probed(failure: string | null): void;
@@ -35,7 +38,7 @@ export function createBreaker(now: () => number = Date.now): Breaker {
       const gone =
         !observation.ok && (observation.failure === "network" || observation.failure === "timeout");
       failures = gone ? failures + 1 : 0;
-      return failuresMax > 0 && failures >= failuresMax;
+      return failuresMax > 0 && failures >= (open === null ? failuresMax : 1);
     },
     probed(failure) {
       failures = 0;

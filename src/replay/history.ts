@@ -1,75 +1,67 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Capture } from "../capture/capture.js";
-import type { Policy } from "../compare/policy.js";
 import { bucketOf } from "../stats/sketch.js";
 import type { Replays } from "../store/replays.js";
-import type { LeasedWork, OutcomeRow, ReplayTerms } from "../store/types.js";
-import type { UpstreamRequest } from "../upstream/client.js";
-import type { Endpoint } from "../upstream/endpoint.js";
+import type { OutcomeRow, ReplayTerms } from "../store/types.js";
 import type { Observation } from "../upstream/observation.js";
 import { notReplayed } from "./outcome.js";
 import type { Sender } from "./pacing/sender.js";
+import { CandidateAway, probe } from "./presence.js";
 import { recordedObservation, requestOf } from "./recorded.js";
-import { judged, replayInOrder, type Sides, whyNotReplayed } from "./replay-captures.js";
-import { followSequences, strandsOf } from "./sequences.js";
+import { judged, whyNotReplayed } from "./replay-captures.js";
+import {
+  controlOf,
+  type LiveDeps,
+  type LiveTask,
+  type Reins,
+  type Replayed,
+  replayLive,
+} from "./replay-live.js";
+import { followSequences } from "./sequences.js";
 import { sharesOf } from "./shares.js";
 import type { TimeLines } from "./time-line.js";
 
 /** What replays of history need beside what live ones do. */
 export interface HistoryDeps {
-  replays: Pick<Replays, "state" | "fail" | "beginLine">;
+  replays: Pick<Replays, "state" | "fail" | "beginLine" | "holdLine">;
   sender: Sender;
   lines: TimeLines;
 }
 
+type Deps = LiveDeps & { history: HistoryDeps };
+
 /** How often a worker asks whether its replay still goes on. */
 const askMs = 500;
 
-export interface HistoryTask {
-  work: LeasedWork;
+export interface HistoryTask extends LiveTask {
   terms: ReplayTerms;
-  captures: readonly Capture[];
-  policy: Policy;
-  endpoint: Endpoint;
-  sides: Sides;
-  /** What may be kept of an answer that the sending thread received. */
-  redact: (observation: Observation, request: UpstreamRequest) => Observation;
-  limits: { timeoutMs: number; responseBytesMax: number };
-  stop: AbortSignal;
-}
-
-/** What came of a work: outcomes, and the places of those captures whose turn did not come since the replay was held. */
-export interface HistoryResult {
-  outcomes: OutcomeRow[];
-  rest: number[];
 }
 
 /**
  * Replays a work as its replay's terms say: each request at its time on the recorded time line, or as fast as the caps
  * allow. When the replay is paused or ended meanwhile, what is on its way is waited for, and nothing more is sent.
  *
- * @throws the stop signal's reason; what is wrong on our side
+ * @throws CandidateAway when the target does not answer at all; the stop signal's reason; what is wrong on our side
  */
-export async function replayHistory(deps: HistoryDeps, task: HistoryTask): Promise<HistoryResult> {
+export async function replayHistory(deps: Deps, task: HistoryTask): Promise<Replayed> {
   const { work, terms, stop } = task;
   const held = new AbortController();
   const halt = AbortSignal.any([stop, held.signal]);
   const timer = setInterval(() => {
-    deps.replays.state(work.runId).then(
+    deps.history.replays.state(work.runId).then(
       (state) => state !== "running" && held.abort(),
       // Postgres may be away for a while; the lease says when that is too long.
       () => {},
     );
   }, askMs);
-  const onFailure = (row: OutcomeRow) => {
+  const onOutcome = (row: OutcomeRow) => {
     if (row.disposition === "candidate_error" && terms.onFailure === "stop") held.abort();
-    return row;
   };
   try {
     const result =
       terms.speed === null
-        ? await inParallel(task, halt, onFailure)
-        : await paced(deps, task, terms.speed, halt, onFailure);
+        ? await replayLive(deps, task, reinsOf(task, halt, onOutcome))
+        : await paced(deps, task, terms.speed, halt, onOutcome);
     stop.throwIfAborted();
     return result;
   } finally {
@@ -78,60 +70,48 @@ export async function replayHistory(deps: HistoryDeps, task: HistoryTask): Promi
 }
 
 /** As many at a time as the work's share of the cap allows, no faster than its share of the rate. */
-async function inParallel(
-  task: HistoryTask,
+function reinsOf(
+  { terms, stop }: HistoryTask,
   halt: AbortSignal,
-  onOutcome: (row: OutcomeRow) => OutcomeRow,
-): Promise<HistoryResult> {
-  const { captures, terms } = task;
+  onOutcome: (row: OutcomeRow) => void,
+): Reins {
   const { works, requests } = sharesOf(terms.concurrency);
   const everyMs = terms.ratePerSecond === null ? 0 : (1_000 * works) / terms.ratePerSecond;
-  const strands = strandsOf(captures);
-  const outcomes: OutcomeRow[] = [];
-  let next = 0;
-  let freeMs = performance.now();
-
-  /** Before each request. */
-  async function place(request: UpstreamRequest): Promise<Observation> {
-    const waitMs = freeMs - performance.now();
-    freeMs = Math.max(freeMs, performance.now()) + everyMs;
-    if (waitMs > 0) await sleep(waitMs);
-    return task.sides.candidate(request);
-  }
-  const limited = {
-    ...task,
-    sides: { ...task.sides, candidate: everyMs === 0 ? task.sides.candidate : place },
+  // The first waits too: works that begin one after the other, in whatever process, keep the rate together.
+  let freeMs = performance.now() + everyMs;
+  return {
+    requests,
+    onOutcome,
+    async next(begins) {
+      const nowMs = performance.now();
+      const waitMs = freeMs - nowMs;
+      freeMs = Math.max(freeMs, nowMs) + everyMs;
+      // Whoever is halted looks below; whoever is stopped is told when the request is sent.
+      if (everyMs > 0 && waitMs > 0) {
+        await sleep(waitMs, undefined, { signal: begins ? halt : stop }).catch(() => {});
+      }
+      return !(begins && halt.aborted);
+    },
   };
-
-  async function run(): Promise<void> {
-    for (let strand = strands[next]; strand && !halt.aborted; strand = strands[next]) {
-      next += 1;
-      const rows = await replayInOrder(
-        strand.map((at) => captures[at]!),
-        limited,
-      );
-      for (const row of rows) outcomes.push(onOutcome(row));
-    }
-  }
-
-  await Promise.all(Array.from({ length: requests }, run));
-  const rest = strands.slice(next).flat();
-  return { outcomes, rest: rest.sort((a, b) => a - b) };
 }
 
 /**
- * Each at its time, from the thread that waits to deadlines. The control, where there is one, is asked after the
- * candidate: before it, it would make the candidate's request late.
+ * Each at its time, once, from the thread that waits to deadlines. The control, where there is one, is asked after the
+ * candidate: before it, it would make the candidate's request late. While the candidate is away the line stands still:
+ * the slice is handed back, and done again when it is there.
  */
 async function paced(
-  { sender, lines, replays }: HistoryDeps,
+  deps: Deps,
   task: HistoryTask,
   speed: number,
   halt: AbortSignal,
-  onOutcome: (row: OutcomeRow) => OutcomeRow,
-): Promise<HistoryResult> {
-  const { work, terms, captures, endpoint, limits, sides, redact, policy } = task;
-  const { control, collected } = sides;
+  onOutcome: (row: OutcomeRow) => void,
+): Promise<Replayed> {
+  const { sender, lines, replays } = deps.history;
+  const { work, terms, captures, endpoint, limits, redact, policy, collected, stop } = task;
+  const { breaker } = deps.lanes.of(String(work.modelVersionId));
+  if (breaker.open !== null) await probe(deps, work, endpoint, breaker);
+  const control = controlOf(deps, task, stop);
   // Before the line begins: the thread takes its time to start.
   await sender.ready(endpoint);
   const lineAtMs = await replays.beginLine(work.runId);
@@ -156,13 +136,24 @@ async function paced(
     })
     .sort((a, b) => a.atMs - b.atMs);
 
+  let asking: Promise<void> | null = null;
+  /** Once for all that fail at a time. */
+  async function requireThere(): Promise<void> {
+    asking ??= probe(deps, work, endpoint, breaker).finally(() => {
+      asking = null;
+    });
+    await asking;
+  }
+
   async function answered(capture: Capture, candidate: Observation, lateMs: number): Promise<void> {
+    if (breaker.record(candidate, work.flow.breakerFailures)) await requireThere();
     const primary = recordedObservation(capture);
     const asked = control.turnOf(capture, primary) !== "none" && !halt.aborted;
     const seen = asked ? await control.observe(requestOf(capture, work)) : null;
     const row = judged(capture, { primary, candidate, control: seen }, { policy, collected });
     const lag = { series: "lag", label: bucketOf(lateMs), value: lateMs };
-    outcomes.push(onOutcome({ ...row, lateMs, facts: [...row.facts, lag] }));
+    outcomes.push({ ...row, lateMs, facts: [...row.facts, lag] });
+    onOutcome(row);
   }
 
   const group = String(work.runId);
@@ -180,6 +171,7 @@ async function paced(
     },
   );
   await Promise.all(answers);
+  if (broken.signal.reason instanceof CandidateAway) await replays.holdLine(work.runId, lineAtMs);
   broken.signal.throwIfAborted();
   return { outcomes, rest: rest.sort((a, b) => a - b) };
 }

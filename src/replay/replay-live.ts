@@ -45,13 +45,33 @@ export interface LiveTask {
   stop: AbortSignal;
 }
 
+/** What holds a replay of history back, beside its candidate's settings. */
+export interface Reins {
+  /** Requests of the work in flight at most. */
+  requests: number;
+  /**
+   * Resolves when the next request may go; false: none is to be begun any more. What has begun, a sequence, goes on.
+   *
+   * @param begins it is no further step of a sequence
+   */
+  next(begins: boolean): Promise<boolean>;
+  onOutcome(row: OutcomeRow): void;
+}
+
+/** What came of a work: outcomes, and the places of those captures whose turn did not come, both in their order. */
+export interface Replayed {
+  outcomes: OutcomeRow[];
+  rest: number[];
+}
+
 /**
  * Replays each capture to the candidate, as many at a time as its settings allow; steps of a sequence one after the
- * other. Outcomes in the order of the captures.
+ * other.
  *
+ * @param reins of a replay of history; null: nothing else holds the work back, and nothing is left over
  * @throws CandidateAway when it does not answer at all; the signal's reason
  */
-export async function replayLive(deps: LiveDeps, task: LiveTask): Promise<OutcomeRow[]> {
+export async function replayLive(deps: LiveDeps, task: LiveTask, reins: Reins | null): Promise<Replayed> {
   const { work, captures, endpoint, stop } = task;
   const lane = deps.lanes.of(String(work.modelVersionId));
   const due = captures.some((capture) => !isExpired(work, capture));
@@ -64,8 +84,9 @@ export async function replayLive(deps: LiveDeps, task: LiveTask): Promise<Outcom
   const sides = sidesOf(deps, task, lane, line, signal);
   const progress = followSequences();
   const rows: OutcomeRow[] = [];
+  const atATime = Math.min(work.flow.concurrency, reins?.requests ?? Number.POSITIVE_INFINITY);
   // One at a time they go in the order in which they were captured, which keeps each sequence's.
-  const strands = work.flow.concurrency === 1 ? captures.map((_, at) => [at]) : strandsOf(captures);
+  const strands = atATime === 1 && reins === null ? captures.map((_, at) => [at]) : strandsOf(captures);
   let next = 0;
   /** One of several that take the captures in turn. */
   const take = async (): Promise<void> => {
@@ -73,11 +94,18 @@ export async function replayLive(deps: LiveDeps, task: LiveTask): Promise<Outcom
     let judging: Promise<void> | null = null;
     try {
       while (next < strands.length) {
-        for (const at of strands[next++]!) {
+        for (const [step, at] of strands[next++]!.entries()) {
+          if (reins !== null) {
+            // What the answer before comes to may be the end of the replay.
+            await judging;
+            if (!(await reins.next(step === 0))) return;
+          }
           const rowOf = await replayOne(captures[at]!, sides, task, progress);
           await judging;
           judging = deps.gaps.run(() => {
-            rows[at] = rowOf();
+            const row = rowOf();
+            rows[at] = row;
+            reins?.onOutcome(row);
           });
           // Told where it is waited for.
           judging.catch(() => {});
@@ -88,11 +116,12 @@ export async function replayLive(deps: LiveDeps, task: LiveTask): Promise<Outcom
       failed.abort(error);
     }
   };
-  await Promise.all(Array.from({ length: Math.min(work.flow.concurrency, strands.length) }, take));
+  await Promise.all(Array.from({ length: Math.min(atATime, strands.length) }, take));
   line.leave();
   // The first that failed ended the others, so its reason is the one that says why.
   failed.signal.throwIfAborted();
-  return rows;
+  const rest = captures.flatMap((_, at) => (rows[at] === undefined ? [at] : []));
+  return { outcomes: rest.length === 0 ? rows : rows.filter((row) => row !== undefined), rest };
 }
 
 interface Sides {
@@ -103,25 +132,19 @@ interface Sides {
 }
 
 function sidesOf(deps: LiveDeps, task: LiveTask, lane: Lane, line: Line, signal: AbortSignal): Sides {
-  const { upstream, controlShare, log } = deps;
+  const { upstream } = deps;
   const { work, endpoint, redact } = task;
   const { flow } = work;
   const limits = { ...task.limits, retries: flow.retries, signal };
-  const sendTo = (to: Endpoint) => async (request: UpstreamRequest) =>
-    redact(await upstream.send(to, request, limits), request);
-  const send = sendTo(endpoint);
+  const send = async (request: UpstreamRequest) =>
+    redact(await upstream.send(endpoint, request, limits), request);
   const ready = () =>
     upstream.describe(endpoint).then(
       (model) => model.ready,
       () => false,
     );
   return {
-    control: createControl({
-      send: work.control && sendTo(work.control),
-      share: controlShare,
-      stop: signal,
-      log,
-    }),
+    control: controlOf(deps, task, signal),
     line,
     async candidate(request) {
       const observation = isHosted(work.endpoint)
@@ -133,6 +156,20 @@ function sidesOf(deps: LiveDeps, task: LiveTask, lane: Lane, line: Line, signal:
       return observation;
     },
   };
+}
+
+/** The control of a work; it is asked as often as the candidate's settings say, if it refuses. */
+export function controlOf(deps: LiveDeps, task: Omit<LiveTask, "captures">, signal: AbortSignal): Control {
+  const { upstream, controlShare, log } = deps;
+  const { work, redact, limits } = task;
+  const { control, flow } = work;
+  const sent = { ...limits, retries: flow.retries, signal };
+  return createControl({
+    send: control && (async (request) => redact(await upstream.send(control, request, sent), request)),
+    share: controlShare,
+    stop: signal,
+    log,
+  });
 }
 
 /** @returns what makes the outcome of what was seen */

@@ -12,17 +12,15 @@ import type { Rejudges } from "../store/rejudges.js";
 import type { Store } from "../store/store.js";
 import type { KeptAnswers, LeasedWork, OutcomeRow, RunKind, WorkRest, WorkSight } from "../store/types.js";
 import type { UpstreamRequest } from "../upstream/client.js";
-import type { Endpoint } from "../upstream/endpoint.js";
 import type { Observation } from "../upstream/observation.js";
-import { createControl } from "./control.js";
-import { type HistoryDeps, type HistoryResult, replayHistory } from "./history.js";
+import { type HistoryDeps, replayHistory } from "./history.js";
 import type { Hosts } from "./hosts.js";
 import { type HeldWork, holdWork } from "./lease.js";
 import { outcomeWithoutReplay } from "./outcome.js";
 import { CandidateAway } from "./presence.js";
 import { redactedObservation } from "./redacted.js";
 import { rejudge } from "./rejudge.js";
-import { type LiveDeps, replayLive } from "./replay-live.js";
+import { type LiveDeps, type Replayed, replayLive } from "./replay-live.js";
 import { segmentRows } from "./segment-rows.js";
 import type { Suspects } from "./suspects.js";
 import type { Turns } from "./turns.js";
@@ -75,7 +73,7 @@ export async function replayWork(deps: ReplayDeps, workId: bigint, signal: Abort
   const candidate = `${sight.deploymentName}/${sight.candidateName}`;
   const away = awayMs(deps, sight);
   if (away !== null) return { end: "put_off", candidate, laterMs: away };
-  const suspect = sight.runKind !== "replay" && (sight.suspect || sight.stalls >= stallsMax);
+  const suspect = sight.suspect || sight.stalls >= stallsMax;
   const leaveSuspects = suspect ? suspects.enter() : () => {};
   if (leaveSuspects === null) return { end: "put_off", candidate, laterMs: suspectMs };
   const place = turns.enter(candidate, worksAtATime(sight.concurrency));
@@ -98,7 +96,7 @@ const worksAtATime = (concurrency: number) => (concurrency === 1 ? 1 : 3);
 
 /** How long the candidate is left alone by now; null: it is not, or the work is to expire. */
 function awayMs({ lanes }: ReplayDeps, { modelVersionId, runKind, expiresAtMs }: WorkSight): number | null {
-  if (runKind !== "live") return null;
+  if (runKind === "rejudge") return null;
   const { open } = lanes.of(String(modelVersionId)).breaker;
   const nowMs = Date.now();
   if (open === null || open.retryAtMs <= nowMs || (expiresAtMs !== null && expiresAtMs < nowMs)) return null;
@@ -130,9 +128,8 @@ async function replayInHand(
       );
     });
   try {
-    // Works of replays stall by the time they take: their slices wait for their moment.
-    const stalls = work.replay === null ? work.stalls : 0;
-    if (stalls >= stallsMax && work.rows > 1) {
+    const { stalls } = work;
+    if (stalls >= stallsMax && (work.rowList?.length ?? work.rows) > 1) {
       const parts = await store.work.split(workId, work.lease);
       return parts === null ? { end: "lease_lost", candidate } : { end: "split", candidate, parts };
     }
@@ -189,7 +186,7 @@ async function replayHeld(
   return written;
 }
 
-async function judgeAll(deps: ReplayDeps, task: Task): Promise<HistoryResult> {
+async function judgeAll(deps: ReplayDeps, task: Task): Promise<Replayed> {
   if (task.captures.length === 0) return { outcomes: [], rest: [] };
   const { source } = task.work;
   return source === null
@@ -197,7 +194,7 @@ async function judgeAll(deps: ReplayDeps, task: Task): Promise<HistoryResult> {
     : { outcomes: await rejudge(deps, { ...task, source }), rest: [] };
 }
 
-interface Found extends HistoryResult {
+interface Found extends Replayed {
   work: LeasedWork;
   captures: readonly Capture[];
   answers: readonly Answer[];
@@ -244,29 +241,18 @@ interface Task {
   stop: AbortSignal;
 }
 
-/** Live: as the candidate's settings say. Of a replay: as its terms say. */
-async function replayAll(deps: ReplayDeps, task: Task): Promise<HistoryResult> {
-  const { hosts, upstream, replayTimeoutMs, responseBytesMax, controlShare, log } = deps;
-  const { work, collected, stop } = task;
+/** As the candidate's settings say; of a replay as its terms say, too. */
+async function replayAll(deps: ReplayDeps, task: Task): Promise<Replayed> {
+  const { hosts, replayTimeoutMs, responseBytesMax } = deps;
+  const { work } = task;
   const limits = { timeoutMs: work.flow.deadlineMs ?? replayTimeoutMs, responseBytesMax };
   const redactor = deploymentRedactor(work.redaction, work.deploymentId, deps.redaction);
   const redact = (observation: Observation, { call }: UpstreamRequest) =>
     redactedObservation(observation, redactor, call);
-  const sendTo = (endpoint: Endpoint) => async (request: UpstreamRequest) =>
-    redact(await upstream.send(endpoint, request, { ...limits, signal: stop }), request);
-  return hosts.use(work.endpoint, work.sha256, async (endpoint) => {
+  return hosts.use(work.endpoint, work.sha256, (endpoint) => {
+    const given = { ...task, endpoint, redact, limits };
     const terms = work.replay;
-    if (terms === null) {
-      return { outcomes: await replayLive(deps, { ...task, endpoint, redact, limits }), rest: [] };
-    }
-    const control = createControl({
-      send: work.control && sendTo(work.control),
-      share: controlShare,
-      stop,
-      log,
-    });
-    const sides = { candidate: sendTo(endpoint), control, collected };
-    return replayHistory(deps.history, { ...task, terms, endpoint, sides, redact, limits });
+    return terms === null ? replayLive(deps, given, null) : replayHistory(deps, { ...given, terms });
   });
 }
 

@@ -6,6 +6,7 @@ import { spansOf, wholeRun } from "./rollup-spans.js";
 import { partsOf } from "./rollups.js";
 import { timeOrEdge } from "./sql.js";
 import type { CandidateLedger, Imbalance, Ledger, TimeRange } from "./types.js";
+import { rowsOf } from "./work-rows.js";
 
 type Reader = Pick<PrismaClient, "$queryRaw">;
 
@@ -170,7 +171,7 @@ function replayImbalances(prisma: Reader, deploymentId: number): Promise<Imbalan
         unnest(labels, counts) AS cell(label, n)
     ) AS ended
     CROSS JOIN LATERAL (
-      SELECT coalesce(sum(CASE WHEN w.row_list IS NULL THEN w.rows ELSE cardinality(w.row_list) END), 0) AS n
+      SELECT coalesce(sum(${rowsOf}), 0) AS n
       FROM work w WHERE w.run_id = p.run_id AND w.state IN ('pending', 'leased', 'cancelled')
     ) AS works
     WHERE p.deployment_id = ${deploymentId}

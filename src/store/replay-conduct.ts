@@ -97,6 +97,13 @@ export async function beginLine(prisma: PrismaClient, runId: number): Promise<nu
   return line?.lineAtMs ?? null;
 }
 
+/** The next that is ready to send begins it anew ({@link beginLine}). Of several slices that fail on one line the first counts. */
+export async function holdLine(prisma: PrismaClient, runId: number, lineAtMs: number): Promise<void> {
+  await prisma.$executeRaw`
+    UPDATE replays SET line_at_ms = NULL, interruptions = interruptions + 1
+    WHERE run_id = ${runId} AND state = 'running' AND line_at_ms = ${lineAtMs}::float8`;
+}
+
 /** @param untilMs place on the recorded time line */
 async function queueAhead(tx: Transaction, runId: number, untilMs: number): Promise<bigint[]> {
   const rows = await tx.$queryRaw<{ id: bigint }[]>`

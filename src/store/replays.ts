@@ -4,13 +4,14 @@ import type { CaptureFilter } from "../selections/filter.js";
 import type { PrismaClient } from "./client.js";
 import { noDeployment } from "./deployments.js";
 import { Prisma } from "./generated/client.js";
-import { beginLine, conductReplays } from "./replay-conduct.js";
+import { beginLine, conductReplays, holdLine } from "./replay-conduct.js";
 import { type ReplayFidelity, readFidelity } from "./replay-fidelity.js";
 import { standsStill, stateNow } from "./replay-state.js";
 import { pinTarget } from "./replay-target.js";
 import type { NewReplay, Replay, ReplayState } from "./replay-types.js";
 import { capturesToReplay, insertWorks } from "./replay-works.js";
 import { cleanText, jsonInput } from "./sql.js";
+import { rowsOf } from "./work-rows.js";
 
 export interface Replays {
   /**
@@ -37,6 +38,8 @@ export interface Replays {
   fail(runId: number, why: string): Promise<void>;
   /** When the time line of a paced replay began, by Postgres' clock: now, where it has not yet. null: it does not go on. */
   beginLine(runId: number): Promise<number | null>;
+  /** Its time line that began then stands still, until a worker is ready to send again. Any other stays as it is. */
+  holdLine(runId: number, lineAtMs: number): Promise<void>;
   /** Takes the replays that go on one step further. Returns the works to be queued now. */
   conduct(): Promise<bigint[]>;
 }
@@ -111,6 +114,7 @@ export function createReplays(prisma: PrismaClient): Replays {
       await dropWorks(runId);
     },
     beginLine: (runId) => beginLine(prisma, runId),
+    holdLine: (runId, lineAtMs) => holdLine(prisma, runId, lineAtMs),
     conduct: () => conductReplays(prisma),
   };
 }
@@ -188,8 +192,6 @@ async function selectionNamed(prisma: PrismaClient, deploymentId: number, replay
     { hint: `\`understudy selection list ${replay.deployment}\` shows those that there are.` },
   );
 }
-
-const rowsOf = Prisma.sql`CASE WHEN w.row_list IS NULL THEN w.rows ELSE cardinality(w.row_list) END`;
 
 async function read(prisma: PrismaClient, condition: Prisma.Sql, limit: number): Promise<Replay[]> {
   const rows = await prisma.$queryRaw<ReplayRow[]>`

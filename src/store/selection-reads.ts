@@ -1,6 +1,7 @@
 import type { PrismaClient } from "./client.js";
 import type { FrozenSet } from "./gate-sets.js";
 import { Prisma } from "./generated/client.js";
+import { rowsOf } from "./work-rows.js";
 
 type Reader = Pick<PrismaClient, "$queryRaw">;
 
@@ -118,5 +119,3 @@ const outcomeOf = (runId: number) => Prisma.sql`
 
 const capture = Prisma.sql`
   SELECT FROM captures c WHERE c.day = m.day AND c.id = m.capture_id AND c.erasure_id IS NULL`;
-
-const rowsOf = Prisma.sql`CASE WHEN w.row_list IS NULL THEN w.rows ELSE cardinality(w.row_list) END`;

@@ -1,7 +1,7 @@
 import type { KeepAnswers } from "../answers/keeping.js";
 import { dayOf } from "../ids.js";
 import { redactionSchema } from "../redaction/settings.js";
-import { flowSchema } from "../replay/flow.js";
+import { type FlowSettings, flowSchema } from "../replay/flow.js";
 import type { Endpoint } from "../upstream/endpoint.js";
 import { dueForQueue } from "./admission.js";
 import type { PrismaClient } from "./client.js";
@@ -226,7 +226,7 @@ function leasedWork(row: LeaseRow): LeasedWork {
     candidateId: row.candidateId,
     candidateName: row.candidateName,
     modelVersionId: row.modelVersionId,
-    flow: flowSchema.parse(row.flow),
+    flow: flowOf(row),
     endpoint: { url, model, version, headers },
     sha256: row.sha256,
     // Its own noise is not measured by asking it twice.
@@ -250,6 +250,12 @@ function leasedWork(row: LeaseRow): LeasedWork {
     erasedRows: row.erasedRows,
     replay: row.replay,
   };
+}
+
+/** What is no candidate has no settings: the replay's own cap counts. */
+function flowOf({ flow, replay }: LeaseRow): FlowSettings {
+  if (replay === null || replay.target === "candidate") return flowSchema.parse(flow);
+  return { ...flowSchema.parse({}), concurrency: replay.concurrency };
 }
 
 /** Null: all from the first on. */

@@ -3,7 +3,9 @@ import type { Capture } from "../../src/capture/capture.js";
 import { newId } from "../../src/ids.js";
 import { replayWork } from "../../src/replay/replay-work.js";
 import { endpoint, newCandidate, newDeployment, noonMs } from "../store/support.js";
-import { capture, openReplayWorld, type ReplayWorld, startCandidate } from "./support.js";
+import { answer, capture, openReplayWorld, type ReplayWorld, startCandidate } from "./support.js";
+
+const never = new AbortController().signal;
 
 let world: ReplayWorld;
 beforeAll(async () => {
@@ -68,4 +70,35 @@ it("a work that is stopped while its control is asked ends with the reason, and 
   await refused;
   expect(unheard).toEqual([]);
   expect(await world.workState(workId)).toMatchObject({ state: "pending" });
+});
+
+it("stands still while the candidate is away, and goes on where it was", async () => {
+  let away = true;
+  const { candidate, runId, workId } = await onePacedWork(
+    ({ x, path }, response) => {
+      if (away) response.socket!.resetAndDestroy();
+      else response.end(path.endsWith("/infer") ? answer(x) : JSON.stringify({ name: "m" }));
+    },
+    null,
+    apart(20, 10),
+  );
+  const deps = world.worker();
+  const { replays } = world.store;
+  expect((await replayWork(deps, workId, never)).end).toBe("put_off");
+  // Not by the breaker alone: it was sent some, and they failed.
+  expect(candidate.received.some(({ path }) => path.endsWith("/infer"))).toBe(true);
+  expect(await replays.get(runId)).toMatchObject({
+    state: "running",
+    lineAtMs: null,
+    interruptions: 1,
+    pending: 10,
+  });
+  expect(await world.outcomes(workId)).toEqual([]);
+  away = false;
+  await vi.waitFor(async () => expect((await replayWork(deps, workId, never)).end).toBe("committed"), {
+    timeout: 10_000,
+    interval: 200,
+  });
+  const rows = await world.outcomes(workId);
+  expect(rows.map(({ disposition }) => disposition)).toEqual(Array(10).fill("compared"));
 });
