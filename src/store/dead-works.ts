@@ -1,6 +1,7 @@
 import type { PrismaClient } from "./client.js";
 import { Prisma } from "./generated/client.js";
 import type { RunKind } from "./types.js";
+import { rowsOf } from "./work-rows.js";
 
 /** A work that was given up. */
 export interface DeadWork {
@@ -29,7 +30,12 @@ export interface DeadWorks {
     before: bigint | null;
     limit: number;
   }): Promise<DeadWork[]>;
-  /** Takes a dead work up again: its captures that ended as dead, or were erased, are pending once more. False: it is not dead. */
+  /**
+   * Takes a dead work up again: its captures that ended as dead, or were erased, are pending once more. A replay that is
+   * done goes on with it.
+   *
+   * @returns false: it is not dead, or of a replay that was cancelled or failed
+   */
   retry(workId: bigint): Promise<boolean>;
 }
 
@@ -38,7 +44,7 @@ export function createDeadWorks(prisma: PrismaClient): DeadWorks {
     async list({ deployment, candidate, before, limit }) {
       const rows = await prisma.$queryRaw<(Omit<DeadWork, "diedAtMs"> & { doneAt: Date })[]>`
         SELECT w.id, d.name AS deployment, c.name AS candidate, r.id AS run, r.kind AS "runKind",
-               w.segment_id AS segment, w.first_row AS "firstRow", w.rows, w.stalls, coalesce(w.error, '') AS error,
+               w.segment_id AS segment, w.first_row AS "firstRow", ${rowsOf} AS rows, w.stalls, coalesce(w.error, '') AS error,
                w.done_at AS "doneAt",
                (SELECT k.id FROM captures k
                  WHERE k.day = s.day AND k.segment_id = s.id AND k."row" = w.first_row) AS capture
@@ -61,8 +67,13 @@ export function createDeadWorks(prisma: PrismaClient): DeadWorks {
         WITH fence AS (
           UPDATE work SET state = 'pending', stalls = 0, error = NULL, done_at = NULL, enqueued_at = NULL,
                           leased_by = NULL
-          WHERE id = ${workId} AND state = 'dead'
+          WHERE id = ${workId} AND state = 'dead' AND NOT EXISTS (
+            SELECT FROM replays h WHERE h.run_id = work.run_id AND h.state IN ('cancelled', 'failed'))
           RETURNING id, run_id, segment_id, first_row, rows
+        ), goes_on AS (
+          -- Whatever it is: it may be found done at this very moment.
+          UPDATE replays h SET state = CASE h.state WHEN 'done' THEN 'planned' ELSE h.state END, ended_at = NULL
+          FROM fence f WHERE h.run_id = f.run_id
         ), went_out AS (
           DELETE FROM outcomes o USING fence f, segments s, captures c
           WHERE s.id = f.segment_id AND c.day = s.day AND c.segment_id = s.id

@@ -177,7 +177,7 @@ test("a request that kills is split off among rows that are not all meant, and i
   // Of 12 captures every second is meant.
   const tags = Array.from({ length: 12 }, (_, i) => (i % 2 === 0 ? "even" : "odd"));
   const poison = 4;
-  const { candidate, works, counts, runId } = await openReplay({
+  const { candidate, works, counts, runId, name } = await openReplay({
     segments: [tags],
     over: { filter: { tags: { kind: "even" } } },
   });
@@ -196,8 +196,32 @@ test("a request that kills is split off among rows that are not all meant, and i
   expect(ends.filter((end) => end === "split").length).toBeGreaterThan(1);
   expect(await counts()).toEqual({ compared: 5, dead: 1 });
   expect(candidate.received.map(({ x }) => x).sort((a, b) => a - b)).toEqual([0, 2, 6, 8, 10]);
-  await world.store.replays.conduct();
-  expect((await world.store.replays.get(runId)).state).toBe("done");
+  const { replays, deadWorks } = world.store;
+  await replays.conduct();
+  expect((await replays.get(runId)).state).toBe("done");
+
+  // Mended: taken up again, it is queued, and the replay ends again.
+  const [dead] = await deadWorks.list({ deployment: name, candidate: null, before: null, limit: 2 });
+  expect(dead).toMatchObject({ rows: 1, firstRow: poison });
+  expect(await deadWorks.retry(dead!.id)).toBe(true);
+  expect(await replays.get(runId)).toMatchObject({ state: "planned", pending: 1, endedAtMs: null });
+  expect(await replays.conduct()).toContain(dead!.id);
+  expect((await replayWork(world.worker(), dead!.id, never)).end).toBe("committed");
+  expect(await counts()).toMatchObject({ compared: 6 });
+  await replays.conduct();
+  expect(await replays.get(runId)).toMatchObject({ state: "done", endedAtMs: expect.any(Number) });
+});
+
+test("what is dead of a replay that was cancelled is not taken up again", async () => {
+  const { works, name, runId } = await openReplay({ segments: [plain(2), plain(2)] });
+  const { replays, deadWorks, work } = world.store;
+  const { id, lease } = (await work.lease((await works())[0]!.id, "test", 60_000))!;
+  expect(await work.markDead(id, lease, "it is beyond repair")).toBe(true);
+  await replays.cancel(runId);
+  expect(await deadWorks.retry(id)).toBe(false);
+  expect(await deadWorks.list({ deployment: name, candidate: null, before: null, limit: 2 })).toMatchObject([
+    { id, rows: 2 },
+  ]);
 });
 
 test("a rate is kept over works of one request each", async () => {

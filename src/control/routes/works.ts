@@ -47,5 +47,5 @@ const workId = z.string().regex(/^[1-9][0-9]{0,17}$/);
 
 const noDeadWork = (id: string) =>
   new UnderstudyError("not_found", `There is no dead work ${JSON.stringify(id)}.`, {
-    hint: "`understudy dead list` names those there are; one that was taken up again is dead no more.",
+    hint: "`understudy dead list` names those there are; one that was taken up again is dead no more, and a replay that was cancelled, or failed, does not go on.",
   });
