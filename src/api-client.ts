@@ -6,6 +6,7 @@ export interface ApiClient {
   post<T>(path: string, body: unknown): Promise<T>;
   put<T>(path: string, body: unknown): Promise<T>;
   patch<T>(path: string, body: unknown): Promise<T>;
+  delete(path: string): Promise<void>;
 }
 
 /** The parts of an RFC 9457 problem that people are shown. */
@@ -63,6 +64,7 @@ export function createApiClient(controlUrl: string): ApiClient {
     post: (path, body) => call("POST", path, body),
     put: (path, body) => call("PUT", path, body),
     patch: (path, body) => call("PATCH", path, body),
+    delete: (path) => call("DELETE", path, {}),
   };
 }
 

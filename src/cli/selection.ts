@@ -23,7 +23,8 @@ export function selectionCommand(): Command {
       oneCommand("seal", "make a selection immutable: these very captures, in a random order", (api, path) =>
         api.post<Selection>(`${path}/seal`, {}),
       ),
-    );
+    )
+    .addCommand(deleteCommand());
 }
 
 function createCommand(): Command {
@@ -73,6 +74,18 @@ function oneCommand(
     .action(async (deployment: string, name: string, options: Options) => {
       const api = createApiClient(loadConfig().controlUrl);
       print(await act(api, `${pathOf(deployment)}/${encodeURIComponent(name)}`), options);
+    });
+}
+
+function deleteCommand(): Command {
+  return new Command("delete")
+    .description("delete a selection that no gate judged; the days that a sealed one held may go then")
+    .argument("<deployment>", "name of the deployment")
+    .argument("<name>", "name of the selection")
+    .action(async (deployment: string, name: string) => {
+      const api = createApiClient(loadConfig().controlUrl);
+      await api.delete(`${pathOf(deployment)}/${encodeURIComponent(name)}`);
+      process.stdout.write(`selection ${name} of ${deployment}: deleted\n`);
     });
 }
 

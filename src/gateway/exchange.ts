@@ -6,15 +6,12 @@ import {
   passRequestHeaders,
   passRequestTrailers,
   passResponseTrailers,
+  withoutLength,
 } from "../http1/headers.js";
 import { UpstreamBusy, type UpstreamCall } from "../http1/pool.js";
 import type { ResponseHead } from "../http1/response-head.js";
 import type { Turn } from "../http1/turn.js";
 import { lastIfClosing } from "./drain.js";
-
-  withoutLength,
-} from "../http1/headers.js";
-
 import { countDuration } from "./histogram.js";
 import { continueMs, wholeBodyBytesMax } from "./limits.js";
 import type { Primary } from "./primaries.js";

@@ -18,14 +18,18 @@ export async function dropOldDays(
   days: number,
 ): Promise<string[]> {
   const { log } = deps;
-  const due = await deps.store.retention.due(days);
-  for (const day of due) {
-    const segments = await dropSegments(deps, day);
-    const bodies = await dropBodies(deps, day);
-    await deps.store.retention.dropDay(day);
-    log.info({ day, segments, bodies }, "day dropped: it is older than retention");
+  const { retention } = deps.store;
+  const dropped: string[] = [];
+  for (const day of await retention.due(days)) {
+    const isGone = await retention.whileUnpinned(day, async () => {
+      const segments = await dropSegments(deps, day);
+      const bodies = await dropBodies(deps, day);
+      await retention.dropDay(day);
+      log.info({ day, segments, bodies }, "day dropped: it is older than retention");
+    });
+    if (isGone) dropped.push(day);
   }
-  return due;
+  return dropped;
 }
 
 type Deps = Parameters<typeof dropOldDays>[0];

@@ -1,6 +1,7 @@
 import { dayOf } from "../ids.js";
 import type { PrismaClient } from "./client.js";
 import { partitionedTables, partitionName } from "./partitions.js";
+import { keepFromSealing } from "./sealing.js";
 import { column } from "./sql.js";
 
 /** A segment of a day that is to go, with the blobs that go with it. */
@@ -24,6 +25,11 @@ export interface RetentionStore {
    * selection has captures of are kept, whole, unless a gate made it for itself.
    */
   due(days: number): Promise<string[]>;
+  /**
+   * Calls `act` while no selection is sealed, unless one has captures of the day by now.
+   * @returns whether it was called
+   */
+  whileUnpinned(day: string, act: () => Promise<void>): Promise<boolean>;
   segments(day: string, limit: number): Promise<OldSegment[]>;
   /**
    * Takes segments out of the catalogue with their works. What they held of the account stays, by the minute; captures
@@ -37,6 +43,9 @@ export interface RetentionStore {
   /** Captures of a deployment that were dropped, and the oldest day with any left; null: there is none. */
   state(deploymentId: number): Promise<{ droppedCaptures: number; keptFrom: string | null }>;
 }
+
+/** Dropping a day, with all its blobs, may take so long. */
+const dropMs = 3_600_000;
 
 export function createRetentionStore(prisma: PrismaClient): RetentionStore {
   return {
@@ -61,6 +70,19 @@ export function createRetentionStore(prisma: PrismaClient): RetentionStore {
         ORDER BY day`;
       return rows.map(({ day }) => dayOf(day.getTime()));
     },
+
+    whileUnpinned: (day, act) =>
+      prisma.$transaction(
+        async (tx) => {
+          await keepFromSealing(tx);
+          const [row] = await tx.$queryRaw<{ pinned: boolean }[]>`
+            SELECT EXISTS (SELECT FROM selection_members m WHERE m.day = ${day}::date) AS pinned`;
+          if (row!.pinned) return false;
+          await act();
+          return true;
+        },
+        { timeout: dropMs },
+      ),
 
     async segments(day, limit) {
       const rows = await prisma.$queryRaw<SegmentColumns[]>`

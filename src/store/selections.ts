@@ -5,7 +5,9 @@ import { countMatching, matchingCaptures } from "./capture-filter.js";
 import type { PrismaClient } from "./client.js";
 import { noDeployment } from "./deployments.js";
 import type { Prisma } from "./generated/client.js";
+import { endStates } from "./replay-types.js";
 import type { Transaction } from "./runs.js";
+import { keepFromDropping } from "./sealing.js";
 import { createSelectionComparisons, type SelectionComparisons } from "./selection-comparison.js";
 import { jsonInput } from "./sql.js";
 
@@ -53,7 +55,10 @@ export interface Selections extends SelectionComparisons {
   seal(deployment: string, name: string): Promise<Selection>;
   /** In the order of the seal, from a position on. */
   members(selectionId: number, from: number, limit: number): Promise<SelectionMember[]>;
-  /** Deletes a selection that no replay and no gate used. @throws UnderstudyError `conflict` */
+  /**
+   * Deletes a selection; the days of a sealed one are held by it no longer. Replays of it that have ended stay.
+   * @throws UnderstudyError `conflict` when a gate judged it, whose evidence it is, or a replay of it goes on
+   */
   remove(deployment: string, name: string): Promise<void>;
 }
 
@@ -124,14 +129,25 @@ export function createSelections(prisma: PrismaClient): Selections {
         WHERE selection_id = ${selectionId} AND position >= ${from} ORDER BY position LIMIT ${limit}`,
     async remove(deployment, name) {
       const { id } = await find(deployment, name);
-      const used = { where: { selectionId: id } };
-      if ((await prisma.replay.count(used)) > 0 || (await prisma.gate.count(used)) > 0) {
-        throw new UnderstudyError(
-          "conflict",
-          `Replays or gates were made of the selection ${name}: it stays.`,
-        );
-      }
-      await prisma.selection.delete({ where: { id } });
+      await prisma.$transaction(async (tx) => {
+        // Locked: no gate and no replay of it begins meanwhile.
+        await tx.$executeRaw`SELECT FROM selections WHERE id = ${id} FOR UPDATE`;
+        if ((await tx.gate.count({ where: { selectionId: id } })) > 0) {
+          throw new UnderstudyError(
+            "conflict",
+            `A gate judged the selection ${name}: it is evidence, and stays.`,
+          );
+        }
+        const ended = [...endStates];
+        const open = await tx.replay.findFirst({ where: { selectionId: id, state: { notIn: ended } } });
+        if (open !== null) {
+          throw new UnderstudyError("conflict", `Replay ${open.runId} of the selection ${name} goes on.`, {
+            hint: `Wait for it, or cancel it: POST /api/v1/replays/${open.runId}/cancel`,
+          });
+        }
+        await tx.replay.updateMany({ where: { selectionId: id }, data: { selectionId: null } });
+        await tx.selection.delete({ where: { id } });
+      });
     },
   };
 }
@@ -145,6 +161,7 @@ async function sealSelection(
   selection: { id: number; deploymentId: number; filter: CaptureFilter },
 ): Promise<void> {
   const { id, deploymentId, filter } = selection;
+  await keepFromDropping(tx);
   const seal = randomBytes(16).toString("hex");
   const taken = await tx.$executeRaw`
     UPDATE selections SET seal = ${seal}, sealed_at = now() WHERE id = ${id} AND seal IS NULL`;

@@ -118,3 +118,39 @@ test.each<[string, RegExp]>([
   expect([ended.code, ended.stdout]).toEqual([2, ""]);
   expect(ended.stderr).toMatch(said);
 });
+
+test("a selection is deleted, unless a gate judged it; replays of it that have ended stay", async () => {
+  const { name, deployment, candidates } = await addRecorded(world, 10, "http://127.0.0.1:9");
+  const { selections, replays, gates } = world.store;
+  const seal = (called: string) =>
+    selections.create({ deployment: name, name: called, filter: {}, seal: true });
+  const run = (called: string) => understudy(world.origin, ["selection", "delete", name, called]);
+  await seal("replayed");
+  const judged = await seal("judged");
+  const { runId } = await replays.open({
+    deployment: name,
+    target: { kind: "candidate", name: candidates[0]!.name },
+    selection: "replayed",
+    filter: {},
+    speed: null,
+    concurrency: 1,
+    ratePerSecond: null,
+    onFailure: "skip",
+  });
+  await gates.create({
+    deploymentId: deployment.id,
+    candidateId: candidates[0]!.id,
+    runId,
+    author: "ada",
+    selectionId: judged.id,
+    request: {},
+  });
+  const goesOn = await run("replayed");
+  expect([goesOn.code, goesOn.stdout]).toEqual([2, ""]);
+  expect(goesOn.stderr).toContain(`Replay ${runId} of the selection replayed goes on`);
+  await replays.cancel(runId);
+  expect(await run("replayed")).toMatchObject({ code: 0, stdout: expect.stringContaining("deleted") });
+  expect(await replays.get(runId)).toMatchObject({ state: "cancelled", selection: null });
+  expect(await run("judged")).toMatchObject({ code: 2, stderr: expect.stringContaining("is evidence") });
+  expect((await selections.list(name)).map((each) => each.name)).toEqual(["judged"]);
+});

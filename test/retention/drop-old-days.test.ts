@@ -206,6 +206,26 @@ test("a day that a selection refers to is kept whole", async () => {
   expect(await filesIn(world.folder)).toBe(0);
 });
 
+test("a day that is sealed when it was just found old is kept, with its blobs", async () => {
+  const world = await openClockedWorld();
+  const { deployment } = await addShadow(world);
+  await addSegment(world, deployment.id, oldDay, true);
+  await world.tell(endOfDayMs + 30 * dayMs);
+  const { retention, selections } = world.store;
+  const sealedMeanwhile = {
+    ...retention,
+    async due(keptDays: number) {
+      const found = await retention.due(keptDays);
+      await selections.create({ deployment: deployment.name, name: "late", filter: {}, seal: true });
+      return found;
+    },
+  };
+  const dropped = await dropOldDays({ store: { retention: sealedMeanwhile }, blobs: world.blobs, log }, days);
+  expect(dropped).not.toContain(oldDay);
+  expect(await filesIn(world.folder)).toBe(3);
+  expect((await rowsOf(world, oldDay)).bodies).toBe(1);
+});
+
 test("captures that a skewed clock put outside of all partitions go as well", async () => {
   const world = await openClockedWorld();
   const { deployment } = await addShadow(world);

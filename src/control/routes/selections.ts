@@ -49,6 +49,17 @@ export function selectionRoutes({ store }: Pick<ControlContext, "store">): Route
       handle: async ({ params }) => view(await selections.get(params.deployment, params.selection)),
     }),
     route({
+      method: "delete",
+      path: "/deployments/{deployment}/selections/{selection}",
+      summary: "Delete a selection; the days that a sealed one held may go then",
+      status: 204,
+      problems: [403, 404, 409],
+      handle: async ({ params }) => {
+        await selections.remove(params.deployment, params.selection);
+        return undefined;
+      },
+    }),
+    route({
       method: "get",
       path: "/deployments/{deployment}/selections/{selection}/comparison",
       summary:
