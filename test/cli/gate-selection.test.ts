@@ -38,6 +38,7 @@ async function sealed(n: number, act: (received: Received, response: ServerRespo
   onTestFinished(() => candidate.close());
   const recorded = await addRecorded(world, n, candidate.url);
   const { name } = recorded;
+  await world.store.registry.changeCandidate(name, "c0", { flow: { concurrency: 8 } });
   const selection = await world.store.selections.create({
     deployment: name,
     name: "all",
