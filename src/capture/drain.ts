@@ -128,6 +128,10 @@ export function createDrain(deps: {
     const { deploymentId, receivedAtMs: atMs } = record;
     const step = sequenceStepOf(record, bodyBytesMax);
     if (step === null) return false;
+    if (step === "hidden") {
+      hold.gap(deploymentId);
+      return false;
+    }
     if (!sequenceIsSampled(deploymentId, step.id, sampleRate)) {
       account.sampledOut(deploymentId, minuteOf(atMs));
       return true;

@@ -24,3 +24,9 @@ export function parseHeaderLength(value: string | undefined, bodyLength: number)
   }
   return length;
 }
+
+/** Of names and values in turn, the value of one; those of a repeated header are joined, as HTTP has it. */
+export function headerValue(pairs: readonly string[], name: string): string | undefined {
+  const values = pairs.filter((_, index) => index % 2 === 1 && pairs[index - 1]!.toLowerCase() === name);
+  return values.length === 0 ? undefined : values.join(", ");
+}

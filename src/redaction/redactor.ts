@@ -1,7 +1,7 @@
 import { type Call, callOf } from "../protocol/call.js";
 import { decodeContent } from "../protocol/content.js";
 import { isRecord } from "../protocol/fields.js";
-import { headerLengthName, parseHeaderLength } from "../protocol/headers.js";
+import { headerLengthName, headerValue, parseHeaderLength } from "../protocol/headers.js";
 import { parseJson } from "../protocol/json.js";
 import { parseJsonPath } from "./json-path.js";
 import type { KeyedHash } from "./keyed-hash.js";
@@ -206,12 +206,6 @@ function plainSide(
   const rest = without(without(headers, "content-encoding"), headerLengthName);
   if (headerLength !== null) rest.push(headerLengthName, String(headerLength));
   return { headers: rest, body: bytes };
-}
-
-/** Values of a repeated header are joined, as HTTP has it. */
-function headerValue(pairs: readonly string[], name: string): string | undefined {
-  const values = pairs.filter((_, index) => index % 2 === 1 && pairs[index - 1]!.toLowerCase() === name);
-  return values.length === 0 ? undefined : values.join(", ");
 }
 
 function without(pairs: readonly string[], name: string): string[] {
