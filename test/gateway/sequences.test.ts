@@ -15,6 +15,7 @@ beforeAll(async () => {
       whole: { capture },
       half: { capture, sampleRate: 0.5 },
       broken: { capture },
+      hidden: { capture },
       off: {},
     },
     primary: echoModel,
@@ -93,6 +94,17 @@ test("a sequence that lost a step is not captured at all", async () => {
     captured: 0,
     dropped: { too_large: 1 },
     notEligible: { sequence_incomplete: 3 },
+    balanced: true,
+  });
+}, 40_000);
+
+test("a sequence with a step that cannot be read is not captured at all", async () => {
+  await world.post("hidden", step(1, 0, start));
+  await world.post("hidden", step(1, 1).replace("{", '{"id":"a","id":"b",'));
+  await world.post("hidden", step(1, 2, end));
+  expect(await world.settled("hidden", 3)).toMatchObject({
+    captured: 0,
+    notEligible: { parse: 1, sequence_incomplete: 2 },
     balanced: true,
   });
 }, 40_000);
