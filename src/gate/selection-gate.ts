@@ -4,6 +4,7 @@ import { lagP99MsMax } from "../replay/lag.js";
 import type { ReplayState } from "../store/replay-types.js";
 import type { Selection } from "../store/selections.js";
 import type { Store } from "../store/store.js";
+import type { Candidate } from "../store/types.js";
 import { isUnreachable } from "../store/unreachable.js";
 import type { Upstream } from "../upstream/client.js";
 import { type GateCriteria, gateCriteriaSchema } from "./criteria.js";

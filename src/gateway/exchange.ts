@@ -1,5 +1,4 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { messageOf } from "../errors.js";
 import { type UpstreamHandler, type UpstreamRequest, UpstreamTimeout } from "../http1/connection.js";
 import {
   type PassedHeaders,

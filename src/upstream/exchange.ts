@@ -122,14 +122,15 @@ class OneExchange implements UpstreamHandler {
     this.#startedMs = performance.now();
   }
 
+  /** What comes before the answer says nothing that could be compared. */
+  onInterim(): void {}
+
   onHead(head: ResponseHead): void {
     this.#head = head;
     const { responseBytesMax } = this.#limits;
-    if (head.status > 299 || head.body !== "length" || head.contentLength! <= responseBytesMax) return;
-    this.#fail(
-      "too_large",
-      `an answer of ${head.contentLength} bytes, above the ${responseBytesMax} allowed`,
-    );
+    const bytes = head.passed.contentLength!;
+    if (head.status > 299 || head.body !== "length" || bytes <= responseBytesMax) return;
+    this.#fail("too_large", `an answer of ${bytes} bytes, above the ${responseBytesMax} allowed`);
   }
 
   onBody(part: Buffer): boolean {
@@ -164,7 +165,7 @@ class OneExchange implements UpstreamHandler {
   onDrain(): void {}
 
   #finish(): void {
-    const { status, passed, rawHeaders } = this.#head!;
+    const { status, passed } = this.#head!;
     const body = this.#parts.length === 1 ? this.#parts[0]! : Buffer.concat(this.#parts, this.#bytes);
     if (status <= 299) {
       const latencyMs = performance.now() - this.#startedMs;
@@ -175,7 +176,7 @@ class OneExchange implements UpstreamHandler {
     const said = body.toString("utf8");
     const { failure, retriable } = meaningOf(status);
     const message = `status ${status}${said === "" ? "" : `: ${said}`}`;
-    const asked = failure === "throttled" ? retryAfter(firstOf(rawHeaders, "retry-after")) : undefined;
+    const asked = failure === "throttled" ? retryAfter(firstOf(passed.headers, "retry-after")) : undefined;
     this.#fail(failure, message, retriable, undefined, asked);
   }
 
@@ -231,9 +232,9 @@ function contentHeaders(recorded: readonly string[]): Record<string, string> {
 }
 
 /** The first of that name. */
-function firstOf(rawHeaders: readonly string[], name: string): string | undefined {
-  const at = rawHeaders.findIndex((text, index) => index % 2 === 0 && text.toLowerCase() === name);
-  return at < 0 ? undefined : rawHeaders[at + 1];
+function firstOf(headers: readonly string[], name: string): string | undefined {
+  const at = headers.findIndex((text, index) => index % 2 === 0 && text.toLowerCase() === name);
+  return at < 0 ? undefined : headers[at + 1];
 }
 
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
