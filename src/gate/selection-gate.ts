@@ -215,6 +215,7 @@ async function look(store: Deps["store"], gate: Stored): Promise<void> {
     report,
     sha256: digestOf(report),
     workIds: [],
+    read: selection.read,
   });
 }
 

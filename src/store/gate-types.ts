@@ -71,6 +71,8 @@ export interface GateEnd {
   report: unknown;
   sha256: string;
   workIds: readonly bigint[];
+  /** Of a selection: how many of its members it was judged by. */
+  read?: number;
 }
 
 export interface Gates extends GateSets, SelectionReads, GateTurns {

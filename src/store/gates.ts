@@ -76,8 +76,11 @@ export function createGates(prisma: PrismaClient): Gates {
       return id;
     },
 
-    finish: (id, { verdict, report, sha256, workIds }) =>
-      end(id, { state: "done", verdict, report: jsonInput(report), sha256, workIds: [...workIds] }),
+    finish: (id, { verdict, report, sha256, workIds, read }) =>
+      end(id, {
+        ...{ state: "done", verdict, report: jsonInput(report), sha256, workIds: [...workIds] },
+        ...(read === undefined ? {} : { read }),
+      }),
 
     giveUp: (id, state, error) => end(id, { state, error }),
 
