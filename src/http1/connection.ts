@@ -2,7 +2,7 @@ import type { Socket } from "node:net";
 import type { ResponseHead } from "./response-head.js";
 import { type ResponseEvents, ResponseParser } from "./response-parser.js";
 import type { Scratch } from "./scratch.js";
-import type { Turn, Writer } from "./turn.js";
+import type { Writer, Writing } from "./turn.js";
 
 /** A whole body up to this size is copied behind its head, to go out in one piece. */
 const joinedBytesMax = 64 * 1024;
@@ -56,7 +56,7 @@ export interface ConnectionLimits {
 
 /** The pool of a connection: what all of them share, and what it is told. */
 export interface ConnectionOwner {
-  readonly turn: Turn;
+  readonly turn: Writing;
   readonly scratch: Scratch;
   onIdle(connection: UpstreamConnection): void;
   /** It cannot be used any more. `unreachable`: why it did not come about, unless it was given up. */

@@ -8,7 +8,7 @@ import {
   type UpstreamRequest,
 } from "./connection.js";
 import { Scratch } from "./scratch.js";
-import { Turn } from "./turn.js";
+import { atOnce, Turn } from "./turn.js";
 
 /** What one read takes at most. */
 const readBytes = 64 * 1024;
@@ -46,6 +46,8 @@ export interface UpstreamPoolOptions extends ConnectionLimits {
   waitingMax: number;
   /** How long an idle connection is kept; less when the primary says so. */
   idleMs: number;
+  /** Requests go out when they are dispatched, and not at the end of the event loop's turn, which costs less. */
+  atOnce?: boolean;
   /** How the origin's name is looked up; absent: as the system does. */
   lookup?: LookupFunction | undefined;
   /** Certificates of the authorities that are trusted, in PEM; absent: Node's own. */
@@ -82,7 +84,7 @@ export function createUpstreamPool(origin: string, options: UpstreamPoolOptions)
   let closing = false;
 
   const owner = {
-    turn: new Turn(),
+    turn: options.atOnce ? atOnce : new Turn(),
     scratch: new Scratch(),
     onIdle(connection: UpstreamConnection) {
       spare.delete(connection);

@@ -3,12 +3,20 @@ export interface Writer {
   flush(): void;
 }
 
+/** When writers write. */
+export interface Writing {
+  add(writer: Writer): void;
+}
+
+/** As soon as they can: for requests that have their time. */
+export const atOnce: Writing = { add: (writer) => writer.flush() };
+
 /**
  * Puts writes off to the end of the event loop's turn, when all that was there to be read has been. Between two writes
  * with reading in between, whoever receives the first falls asleep again and has to be woken for the second, which is
  * the dearest part of a write; written one behind the other, they find it awake.
  */
-export class Turn {
+export class Turn implements Writing {
   #writers: Writer[] = [];
   readonly #end = () => {
     const writers = this.#writers;

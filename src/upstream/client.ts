@@ -51,13 +51,19 @@ export interface SendLimits extends ExchangeLimits {
 const backoff = (attempt: number, firstMs: number) =>
   firstMs * 4 ** (attempt - 1) * (0.5 + Math.random() / 2);
 
+/** @param atOnce requests have their time: they go out when they are sent, at some cost to all else in the thread */
 export function createUpstream({
   config,
+  atOnce = false,
 }: {
   config: Pick<Config, "secret"> & Partial<Pick<Config, "caFile">>;
+  atOnce?: boolean;
 }): Upstream {
   // A model may live anywhere but on a metadata service: in the cluster, on this machine.
-  const origins = createOrigins(createGuard({ internal: "allow" }), readAuthorities(config.caFile));
+  const origins = createOrigins(createGuard({ internal: "allow" }), {
+    ca: readAuthorities(config.caFile),
+    atOnce,
+  });
   const deps = { origins, aborts: createAborts() };
 
   const addresses = new WeakMap<Endpoint, Map<Call, { origin: string; path: string }>>();

@@ -16,8 +16,14 @@ export interface Origins {
   close(): void;
 }
 
-/** @param ca certificates of the authorities to be trusted, in PEM; default: Node's own */
-export function createOrigins(guard: Guard, ca: readonly string[] | undefined): Origins {
+/**
+ * @param options.ca certificates of the authorities to be trusted, in PEM; default: Node's own
+ * @param options.atOnce requests have their time, and wait for no turn of the event loop to end
+ */
+export function createOrigins(
+  guard: Guard,
+  options: { ca: readonly string[] | undefined; atOnce: boolean },
+): Origins {
   const pools = new Map<string, UpstreamPool | Error>();
   let closed = false;
 
@@ -48,7 +54,7 @@ export function createOrigins(guard: Guard, ca: readonly string[] | undefined): 
       bodyMs: Number.POSITIVE_INFINITY,
       connectMs,
       lookup: guard.lookup(origin),
-      ca,
+      ...options,
     });
   }
 

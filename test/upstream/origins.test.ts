@@ -27,7 +27,10 @@ function originsLeadingTo(...answers: string[][]): Origins {
       addresses.map((address) => ({ address, family: address.includes(":") ? 6 : 4 })),
     );
   }) as unknown as typeof lookup;
-  const origins = createOrigins(createGuard({ internal: "allow", resolve }), undefined);
+  const origins = createOrigins(createGuard({ internal: "allow", resolve }), {
+    ca: undefined,
+    atOnce: false,
+  });
   closers.push(() => origins.close());
   return origins;
 }

@@ -35,6 +35,7 @@ export type Sent =
   | { sent: false; why: "error"; error: unknown };
 
 export interface Pacer {
+  /** @param due in the order of their times */
   add(due: readonly Due[]): void;
   /** What was not sent yet will not be. */
   halt(task: number, cap: Cap): void;
@@ -46,8 +47,9 @@ export interface Pacer {
  * so that answers are read.
  *
  * @param now the monotonic clock, milliseconds
+ * @param afterSending called when what was due has gone out: nothing else is for as long as can be
  */
-export function createPacer(now: () => number): Pacer {
+export function createPacer(now: () => number, afterSending: () => void = () => {}): Pacer {
   const cell = new Int32Array(new SharedArrayBuffer(4));
   /** The next is last. */
   let queue: Due[] = [];
@@ -96,9 +98,11 @@ export function createPacer(now: () => number): Pacer {
         begun = true;
         continue;
       }
-      // A request may not be on the wire before the loop has turned: a client looks first whether the connection that
-      // it is about to use was closed meanwhile.
-      if (begun) break;
+      // What has begun may need the loop: connections are opened in it, and answers read.
+      if (begun) {
+        afterSending();
+        break;
+      }
       if (gapMs > nearMs) {
         timer = setTimeout(turn, gapMs - nearMs + 1);
         return;
@@ -115,8 +119,11 @@ export function createPacer(now: () => number): Pacer {
 
   return {
     add(due) {
-      // Both are sorted already, which makes this a merge.
-      queue = [...queue, ...due].sort((a, b) => b.atMs - a.atMs);
+      // A task's times ascend, and are mostly later than all that is there: to sort thousands would make some late.
+      const latestMs = queue[0]?.atMs ?? Number.NEGATIVE_INFINITY;
+      const areLater = due.length === 0 || due[0]!.atMs >= latestMs;
+      if (areLater) queue = [...due.toReversed(), ...queue];
+      else queue = [...queue, ...due].sort((a, b) => b.atMs - a.atMs);
       clearTimeout(timer);
       if (immediate === undefined) immediate = setImmediate(turn);
     },

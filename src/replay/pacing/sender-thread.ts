@@ -9,8 +9,8 @@ import { type Cap, createPacer, type Due, type Sent } from "./pacer.js";
 
 const port = parentPort!;
 const { environment } = workerData as { environment: NodeJS.ProcessEnv };
-const upstream = createUpstream({ config: loadConfig(environment) });
-const pacer = createPacer(monotonicMs);
+const upstream = createUpstream({ config: loadConfig(environment), atOnce: true });
+const pacer = createPacer(monotonicMs, tellAll);
 
 type Begin = Extract<ToThread, { kind: "begin" }>;
 type Chunk = Extract<ToThread, { kind: "chunk" }>;
@@ -23,16 +23,30 @@ const tasks = new Map<number, Begin & { keeper: NodeJS.Timeout }>();
 /** By the name of their group, with how many tasks use each. */
 const caps = new Map<string, Cap & { tasks: number }>();
 
-/** Not one by one: to wake another thread for each answer would keep this one from its deadlines. */
+/**
+ * Not one by one: to wake another thread for each answer would keep this one from its deadlines. Answers that have waited
+ * so long are told just behind a deadline; where there is none, a little later.
+ */
 const batchMs = 10;
+const batchMsMax = 5 * batchMs;
 let batch: FromThread[] = [];
+let batchSinceMs = 0;
+let batchTimer: NodeJS.Timeout | undefined;
 
 function tell(message: FromThread): void {
-  if (batch.length === 0) setTimeout(flush, batchMs);
+  if (batch.length === 0) {
+    batchSinceMs = monotonicMs();
+    batchTimer = setTimeout(flush, batchMsMax);
+  }
   batch.push(message);
 }
 
+function tellAll(): void {
+  if (batch.length > 0 && monotonicMs() - batchSinceMs >= batchMs) flush();
+}
+
 function flush(): void {
+  clearTimeout(batchTimer);
   port.postMessage(batch);
   batch = [];
 }
