@@ -59,6 +59,8 @@ export function createDrain(deps: {
   /** Whether the quota allows that many more bytes. */
   hasRoom: (bytes: number) => boolean;
   redactorOf: (deploymentId: number) => DeploymentRedactor;
+  /** Whether capture is known to be switched off, whatever it was when a request arrived. */
+  isOff: (deploymentId: number) => boolean;
   /** Share of the sequences of a deployment that is captured; null: none is, they are not looked for. */
   sequenceRateOf: (deploymentId: number) => number | null;
   /** Most bytes of a body once its content coding is removed. */
@@ -70,7 +72,7 @@ export function createDrain(deps: {
   onSpoolError: (error: unknown) => void;
 }): Drain {
   const { ring, spool, account, nextCut, onCut, hasRoom, onSpoolError, redactorOf, onRedactionError } = deps;
-  const { sequenceRateOf, bodyBytesMax, clock } = deps;
+  const { isOff, sequenceRateOf, bodyBytesMax, clock } = deps;
   const stamp = createStamp();
   let clean = true;
   const hold = createSequenceHold<Unwritten>({
@@ -182,8 +184,13 @@ export function createDrain(deps: {
           continue;
         }
         const deploymentId = deploymentOf(ring.data, at);
-        const redactor = redactorOf(deploymentId);
         clean = false;
+        if (isOff(deploymentId)) {
+          account.dropped(deploymentId, new Map([[minuteOf(receivedAtOf(ring.data, at)), 1]]), "capture_off");
+          hold.gap(deploymentId);
+          continue;
+        }
+        const redactor = redactorOf(deploymentId);
         const sampled = sequenceRateOf(deploymentId);
         const leftOut = isLeftOut(ring.data, at);
         if (redactor !== null || sampled !== null || leftOut) {

@@ -74,6 +74,8 @@ export function startCaptureSide(deps: {
   /** Share of a deployment's sequences that is captured; null: none is. */
   sequenceRateOf: (deploymentId: number) => number | null;
   redactorOf: (deploymentId: number) => DeploymentRedactor;
+  /** Whether capture of a deployment is known to be switched off. */
+  isOff: (deploymentId: number) => boolean;
   onWork: (workIds: bigint[]) => void;
   log: Logger;
 }): CaptureSide {
@@ -140,6 +142,7 @@ export function startCaptureSide(deps: {
     hasRoom: (bytes) => closedBytes + spool.bytes + bytes <= spoolBytesMax,
     onSpoolError: onDiskError,
     redactorOf: deps.redactorOf,
+    isOff: deps.isOff,
     sequenceRateOf: deps.sequenceRateOf,
     bodyBytesMax: deps.bodyBytesMax,
     clock,

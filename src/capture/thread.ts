@@ -25,6 +25,7 @@ const queues = databaseUrl === undefined ? null : createQueues({ redisUrl, datab
 
 const redactors = createRedactors({ key: config.redactionKey, bytesMax: config.bodyBytesMax });
 let sequenceRates = new Map<number, number | null>();
+let switchedOff: ReadonlySet<number> = new Set();
 // The ring may hold captures already, after a restart of this thread: they are drained once it is known how.
 const watch = await watchDeployments({
   registry: store?.registry ?? null,
@@ -37,6 +38,11 @@ const watch = await watchDeployments({
         id,
         capture.sequences ? sampleRate : null,
       ]),
+    );
+    switchedOff = new Set(
+      deployments.deployments
+        .filter(({ captureEnabled }) => !(captureEnabled && deployments.captureEnabled))
+        .map(({ id }) => id),
     );
     tell({ kind: "deployments", config: deployments });
   },
@@ -55,6 +61,7 @@ const side = startCaptureSide({
   catalogue: store?.catalogue ?? null,
   blobs: await createBlobStore(config),
   redactorOf: redactors.of,
+  isOff: (deploymentId) => switchedOff.has(deploymentId),
   sequenceRateOf: (deploymentId) => sequenceRates.get(deploymentId) ?? null,
   onWork: (workIds) => {
     queues

@@ -128,6 +128,7 @@ export function createHistory(folder: string, blobsFolder: string) {
     onCut: live.takeCut,
     hasRoom: () => true,
     redactorOf: () => null,
+    isOff: () => false,
     sequenceRateOf: () => null,
     bodyBytesMax: 1_000_000,
     clock: () => 0,

@@ -8,10 +8,15 @@ import { echoModel, inferRequest } from "./upstream.js";
 import { type GatewayWorld, openGatewayWorld } from "./world.js";
 
 let world: GatewayWorld;
+/** Answers the request to `slow` that is under way; null: none is. */
+let answerSlow: (() => void) | null = null;
 beforeAll(async () => {
   world = await openGatewayWorld({
-    deployments: { switched: {}, held: {}, watched: { captureEnabled: false, sampleRate: 0.5 } },
-    primary: echoModel,
+    deployments: { switched: {}, held: {}, slow: {}, watched: { captureEnabled: false, sampleRate: 0.5 } },
+    primary: (request, response) => {
+      if (request.url!.includes("/slow/")) answerSlow = () => echoModel(request, response);
+      else echoModel(request, response);
+    },
   });
 });
 afterAll(() => world?.close());
@@ -49,6 +54,23 @@ test("a file in the data directory does the same, whatever Postgres says", async
   await untilCaptured("held", false);
   await rm(join(world.gateway.dataDir, "capture-off"));
   await untilCaptured("held", true);
+});
+
+test("a request under way when capture is switched off is answered, and not captured", async () => {
+  const underWay = world.post("slow", inferRequest());
+  const answer = await eventually(
+    async () => answerSlow,
+    (held) => held !== null,
+    { withinMs: 5_000 },
+  );
+  await world.store.switches.setCapture(false);
+  await untilCaptured("switched", false);
+  answer!();
+  expect((await underWay).status).toBe(200);
+  const ledger = await world.settled("slow", 1);
+  expect(ledger).toMatchObject({ captured: 0, dropped: { capture_off: 1 }, balanced: true });
+  await world.store.switches.setCapture(true);
+  await untilCaptured("switched", true);
 });
 
 test("bytes are counted while capture is off, for an estimate before it is switched on", async () => {
