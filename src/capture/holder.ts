@@ -3,6 +3,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   renameSync,
   rmSync,
   statSync,
@@ -20,13 +21,15 @@ import { join } from "node:path";
 interface HolderIdentity {
   host: string;
   bootId: string;
+  /** In which a pid means what it says: containers of one machine may share a spool. Empty where the system does not say. */
+  pidNamespace: string;
   pid: number;
   /** Tells a process from a later one with the same pid; empty where the system does not say. */
   started: string;
 }
 
 const identityFile = "holder.json";
-/** A holder on another machine counts as gone when it has not been heard of for this long. */
+/** A holder on another machine, or in another pid namespace, counts as gone when it has been silent for this long. */
 const silentMs = 60_000;
 
 export interface Holder {
@@ -43,8 +46,11 @@ export interface Holder {
   close(): void;
 }
 
-/** @param name a name that no other holder ever has: the id of its epoch */
-export function createHolder(root: string, name: string): Holder {
+/**
+ * @param name a name that no other holder ever has: the id of its epoch
+ * @param clock monotonic milliseconds
+ */
+export function createHolder(root: string, name: string, clock: () => number): Holder {
   const folder = join(root, name);
   const identityPath = join(folder, identityFile);
   // Made aside, so that no other ever sees a folder that does not say whose it is.
@@ -52,6 +58,33 @@ export function createHolder(root: string, name: string): Holder {
   mkdirSync(aside, { recursive: true, mode: 0o700 });
   writeFileSync(join(aside, identityFile), JSON.stringify(identityOf(process.pid)));
   renameSync(aside, folder);
+  /** The newest beats of holders that only their silence tells of, and when we first saw each. */
+  const heard = new Map<string, { beatMs: number; atMs: number }>();
+
+  /** Silence is measured by our clock alone: theirs may be set otherwise, and either may be set anew. */
+  function isSilent(other: string): boolean {
+    const beatMs = statSync(join(root, other, identityFile)).mtimeMs;
+    const last = heard.get(other);
+    if (last?.beatMs === beatMs) return clock() - last.atMs >= silentMs;
+    heard.set(other, { beatMs, atMs: clock() });
+    return false;
+  }
+
+  function isAlive(other: string): boolean {
+    try {
+      const holder = JSON.parse(readFileSync(join(root, other, identityFile), "utf8")) as HolderIdentity;
+      const here = identityOf(holder.pid);
+      if (holder.host !== here.host) return !isSilent(other);
+      if (holder.bootId !== here.bootId) return false;
+      if (holder.pidNamespace !== here.pidNamespace) return !isSilent(other);
+      if (holder.started !== here.started) return false;
+      process.kill(holder.pid, 0);
+      return true;
+    } catch (error) {
+      // Another user's process may be there and not be ours to signal.
+      return (error as NodeJS.ErrnoException).code === "EPERM";
+    }
+  }
 
   return {
     folder,
@@ -63,9 +96,11 @@ export function createHolder(root: string, name: string): Holder {
 
     adopt(ended = new Set()) {
       const adopted: string[] = [];
-      for (const other of readdirSync(root)) {
+      const others = new Set(readdirSync(root));
+      for (const gone of heard.keys()) if (!others.has(gone)) heard.delete(gone);
+      for (const other of others) {
         if (other === name || other.startsWith(".")) continue;
-        if (!ended.has(other) && isAlive(join(root, other))) continue;
+        if (!ended.has(other) && isAlive(other)) continue;
         adopted.push(...takeOver(join(root, other), folder));
       }
       return adopted;
@@ -102,29 +137,23 @@ function listFolder(path: string): string[] {
   }
 }
 
-function isAlive(folder: string): boolean {
-  const path = join(folder, identityFile);
-  try {
-    const holder = JSON.parse(readFileSync(path, "utf8")) as HolderIdentity;
-    const here = identityOf(holder.pid);
-    if (holder.host !== here.host) return Date.now() - statSync(path).mtimeMs < silentMs;
-    if (holder.bootId !== here.bootId || holder.started !== here.started) return false;
-    process.kill(holder.pid, 0);
-    return true;
-  } catch (error) {
-    // Another user's process may be there and not be ours to signal.
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
-}
-
 /** How a process with this pid would identify itself here and now. */
 function identityOf(pid: number): HolderIdentity {
   return {
     host: hostname(),
     bootId: readText("/proc/sys/kernel/random/boot_id"),
+    pidNamespace: pidNamespace(),
     pid,
     started: startOf(pid),
   };
+}
+
+function pidNamespace(): string {
+  try {
+    return readlinkSync("/proc/self/ns/pid");
+  } catch {
+    return "";
+  }
 }
 
 /** When a process started, in clock ticks since boot: field 22 of its `stat`, the 20th after its name. */

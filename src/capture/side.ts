@@ -82,7 +82,7 @@ export function startCaptureSide(deps: {
   const { memory, ended, spoolBytesMax, clockOffsetMs, log } = deps;
   const clock = () => performance.now();
   mkdirSync(deps.root, { recursive: true, mode: 0o700 });
-  const holder = createHolder(deps.root, deps.epoch);
+  const holder = createHolder(deps.root, deps.epoch, clock);
   const folder = join(holder.folder, deps.epoch);
   mkdirSync(folder, { mode: 0o700 });
   const identity = {

@@ -13,10 +13,13 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { createHolder } from "../../src/capture/holder.js";
+import { createHolder as createHolderBy } from "../../src/capture/holder.js";
 
 let root: string;
+let nowMs: number;
+const createHolder = (folder: string, name: string) => createHolderBy(folder, name, () => nowMs);
 beforeEach(() => {
+  nowMs = 0;
   root = mkdtempSync(join(tmpdir(), "understudy-holder-"));
 });
 afterEach(() => rmSync(root, { recursive: true }));
@@ -35,13 +38,29 @@ test.each([
   ["a process that lives", {}, 3_600_000, false],
   ["a process with its pid, but started at another time", { started: "1" }, 0, true],
   ["a process of another boot", { bootId: "another" }, 0, true],
-  ["another machine, heard of just now", { host: "elsewhere", pid: 1 }, 1_000, false],
-  ["another machine, silent for two minutes", { host: "elsewhere", pid: 1 }, 120_000, true],
 ])("what %s holds is taken over: %s", (_, change, heardMsAgo, taken) => {
   leave("other", change, heardMsAgo);
   const holder = createHolder(root, "mine");
   expect(holder.adopt()).toEqual(taken ? [join(root, "mine", "epoch-of-other")] : []);
   expect(existsSync(join(root, "other"))).toBe(!taken);
+});
+
+test.each([
+  ["on another machine", { host: "elsewhere", pid: 1 }],
+  ["in another container, whose pids mean others here", { pidNamespace: "pid:[1]", started: "1" }],
+])("a holder %s is gone once it was silent for a minute, whatever its clock and ours say", (_, change) => {
+  // Its clock is an hour behind ours.
+  leave("other", change, 3_600_000);
+  const holder = createHolder(root, "mine");
+  expect(holder.adopt()).toEqual([]);
+  nowMs = 59_000;
+  const beat = new Date(Date.now() - 3_700_000);
+  utimesSync(join(root, "other", "holder.json"), beat, beat);
+  expect(holder.adopt()).toEqual([]);
+  nowMs = 118_000;
+  expect(holder.adopt()).toEqual([]);
+  nowMs = 119_000;
+  expect(holder.adopt()).toEqual([join(root, "mine", "epoch-of-other")]);
 });
 
 test("what a process that has ended held is taken over, by one of two that try", async () => {
