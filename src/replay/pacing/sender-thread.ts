@@ -27,8 +27,8 @@ const caps = new Map<string, Cap & { tasks: number }>();
  * Not one by one: to wake another thread for each answer would keep this one from its deadlines. Answers that have waited
  * so long are told just behind a deadline; where there is none, a little later.
  */
-const batchMs = 10;
-const batchMsMax = 5 * batchMs;
+const batchMs = 25;
+const batchMsMax = 2 * batchMs;
 let batch: FromThread[] = [];
 let batchSinceMs = 0;
 let batchTimer: NodeJS.Timeout | undefined;
