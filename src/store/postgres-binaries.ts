@@ -88,6 +88,8 @@ export async function waysForRoot(): Promise<[namespace: Way, capability: Way]> 
         `--reuid=${uid}`,
         `--regid=${gid}`,
         "--clear-groups",
+        // Else access(2), by which initdb finds the server's program, knows nothing of the capability.
+        "--securebits=+no_setuid_fixup",
         "--inh-caps=+dac_override",
         "--ambient-caps=+dac_override",
         "--",

@@ -39,6 +39,8 @@ export function createWorkStore(prisma: PrismaClient): WorkStore {
           UPDATE work SET state = 'leased', lease = lease + 1, leased_by = ${cleanText(by)},
                           lease_until = now() + ${leaseMs}::float8 * interval '1 millisecond',
                           stalls = stalls + (state = 'leased')::int,
+                          -- One that came here past the queue (the part of a split) is looked after like the rest.
+                          enqueued_at = coalesce(enqueued_at, now()),
                           generation = (SELECT s.generation FROM segments s WHERE s.id = work.segment_id)
           WHERE id = ${workId} AND (state = 'pending' OR (state = 'leased' AND lease_until < now()))
           RETURNING id, lease, stalls, suspect, backfill, segment_id, run_id, first_row, rows, row_list, skew_ms

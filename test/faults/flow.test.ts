@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { eventually } from "../support/product.js";
 import { proof, schedule } from "./seed.js";
-import { echo, openStage, type Proc, type Servers, startServers, untilAnswered } from "./world.js";
+import { echo, openStage, type Servers, startServers, untilAnswered } from "./world.js";
 
 let servers: Servers;
 beforeAll(async () => {
@@ -12,14 +12,14 @@ afterAll(() => servers.close());
 
 test("row 24: a request over which every worker dies stands alone in the end, is dead, and can be replayed", async () => {
   const poison = schedule("row 24").between(1, 3);
-  let worker: Proc | undefined;
+  // The worker that has the request may not be known yet, nor ready: who sees this kills it.
+  let struck = false;
   let deaths = 0;
   let healed = false;
   const stage = await openStage(servers, {
     candidate: (received, response) => {
       if (healed || received.x !== poison) return echo(received, response);
-      deaths += 1;
-      worker?.child.process.kill("SIGKILL");
+      struck = true;
     },
   });
   const gateway = await stage.start("gateway");
@@ -27,10 +27,13 @@ test("row 24: a request over which every worker dies stands alone in the end, is
   await untilAnswered(load, 3);
   await load.stop();
   await stage.until(({ captured }) => captured === load.answered);
-  worker = await stage.start("worker");
+  const worker = await stage.start("worker");
   const isDead = async () => {
-    if (worker!.child.process.exitCode !== null || worker!.child.process.signalCode !== null) {
-      await worker!.restart();
+    if (struck) {
+      struck = false;
+      deaths += 1;
+      await worker.kill("SIGKILL");
+      await worker.restart();
     }
     return (await stage.ledger()).candidates.c?.dead ?? 0;
   };

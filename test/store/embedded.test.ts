@@ -1,8 +1,8 @@
-import { type ChildProcess, fork } from "node:child_process";
+import { type ChildProcess, fork, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { chmod, chown, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { chmod, chown, cp, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { packageRoot } from "../../src/paths.js";
@@ -55,6 +55,15 @@ async function kill(owner: ChildProcess): Promise<void> {
   const exited = once(owner, "exit");
   owner.kill("SIGKILL");
   await exited;
+}
+
+/** Whether an ordinary user can run what is in this checkout at all. Says in one line what is left out if not. */
+function othersMayRead(file: string): boolean {
+  if (!isRoot || spawnSync("test", ["-r", file], { uid: 65_534, gid: 65_534 }).status === 0) return true;
+  const what = `the embedded Postgres as an ordinary user (only root can read this checkout, ${packageRoot})`;
+  if (process.env.CI) throw new Error(`${what} cannot be tested`);
+  process.stderr.write(`left out: ${what}\n`);
+  return false;
 }
 
 const ask = async (url: string, sql: string) => (await onServer(url, (client) => client.query(sql))).rows;
@@ -247,20 +256,34 @@ describe.runIf(isRoot)("as root", () => {
     });
   });
 
-  test("an ordinary user runs it without any of this; in a folder of root's it says so", async () => {
-    const [, { owner: nobody }] = await waysForRoot();
-    await chown(dataDir, nobody.uid, nobody.gid);
-    const { message } = await startOwner(dataDir, nobody);
-    expect(message).toEqual({ url: expect.stringContaining("127.0.0.1") });
-    expect(await ask(message.url!, "SELECT 1 AS n")).toEqual([{ n: 1 }]);
-
-    const roots = await mkdtemp(join(tmpdir(), "understudy-embedded-"));
-    cleanUp.push(() => rm(roots, { recursive: true }));
-    await chmod(roots, 0o755);
-    const { message: refusal } = await startOwner(roots, nobody);
-    expect(refusal).toMatchObject({
-      code: "config_invalid",
-      hint: expect.stringContaining("belongs to you"),
-    });
+  test("as nobody, with its programs in a folder of root's", async () => {
+    const [, capability] = await waysForRoot();
+    const { initdb } = await findPostgres(dataDir, [capability]);
+    const own = join(dataDir, "native");
+    await cp(join(dirname(initdb), ".."), own, { recursive: true });
+    await chmod(dataDir, 0o700);
+    const binaries = { ...capability, initdb: join(own, "bin/initdb"), postgres: join(own, "bin/postgres") };
+    await preparePostgresFolder(join(dataDir, "postgres"), binaries);
+    expect((await stat(join(dataDir, "postgres/data/base"))).uid).toBe(capability.owner.uid);
   });
+
+  test.runIf(othersMayRead(import.meta.filename))(
+    "an ordinary user runs it without any of this; in a folder of root's it says so",
+    async () => {
+      const [, { owner: nobody }] = await waysForRoot();
+      await chown(dataDir, nobody.uid, nobody.gid);
+      const { message } = await startOwner(dataDir, nobody);
+      expect(message).toEqual({ url: expect.stringContaining("127.0.0.1") });
+      expect(await ask(message.url!, "SELECT 1 AS n")).toEqual([{ n: 1 }]);
+
+      const roots = await mkdtemp(join(tmpdir(), "understudy-embedded-"));
+      cleanUp.push(() => rm(roots, { recursive: true }));
+      await chmod(roots, 0o755);
+      const { message: refusal } = await startOwner(roots, nobody);
+      expect(refusal).toMatchObject({
+        code: "config_invalid",
+        hint: expect.stringContaining("belongs to you"),
+      });
+    },
+  );
 });

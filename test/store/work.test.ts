@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { noRedaction } from "../../src/redaction/settings.js";
 import { flowSchema } from "../../src/replay/flow.js";
@@ -176,6 +177,10 @@ test("what the reconciler puts into the queue again", async () => {
   const ranOut = await add(justNow);
   await lease(ranOut);
   await expire(own, ranOut);
+  // As a part of a split, whose worker went on with it at once, and died over it.
+  const pastTheQueue = await add(null);
+  await work.lease(pastTheQueue, "worker", 1);
+  await sleep(10);
   const done = await add(longAgo);
   const { lease: token } = await lease(done);
   await outcomes.commitWork({ workId: done, lease: token, judgedAtMs: Date.now(), rows: [] });
@@ -183,7 +188,7 @@ test("what the reconciler puts into the queue again", async () => {
   await work.markDead(dead, (await lease(dead)).lease, "dead");
 
   const due = await work.dueForQueue({ limit: 100, olderThanMs: 60_000, kind: "live" });
-  expect(due).toEqual([never, old, ranOut]);
+  expect(due).toEqual([never, old, ranOut, pastTheQueue]);
   expect(await work.dueForQueue({ limit: 100, olderThanMs: 60_000, kind: "live" })).toEqual([]);
   expect(await work.lease(fresh, "worker", 60_000)).not.toBeNull();
 });
