@@ -83,11 +83,15 @@ export async function recount(at: {
     }
     const open = await rows("SELECT id FROM work WHERE state NOT IN ('done', 'dead', 'split')");
     expect("works still open", open.length, 0);
-    const spool = await readdir(dataDir, { recursive: true }).catch(() => []);
-    expect("files left in the spool", spool.filter((name) => name.endsWith(".spool")).length, 0);
+    expect("files left in the spool", (await spoolFiles(dataDir)).join(" "), "");
     expect("balanced", ledger.balanced, true);
     return { ledger, captured: unique.size, outcomes, faults };
   });
+}
+
+export async function spoolFiles(dataDir: string): Promise<string[]> {
+  const names = await readdir(dataDir, { recursive: true }).catch(() => []);
+  return names.filter((name) => name.endsWith(".spool"));
 }
 
 /** A candidate's account under the labels of single outcomes. */

@@ -18,7 +18,7 @@ import { answer, type Received, startCandidate } from "../replay/support.js";
 import { databaseAt, onServer } from "../support/postgres.js";
 import { eventually } from "../support/product.js";
 import { type FaultProxy, startFaultProxy } from "./proxy.js";
-import { type Recount, recount } from "./recount.js";
+import { type Recount, recount, spoolFiles } from "./recount.js";
 
 export type Act = (received: Received, response: ServerResponse) => void;
 
@@ -180,6 +180,12 @@ export async function openStage(servers: Servers, acts: { candidate?: Act; prima
         withinMs,
       );
       const dataDir = join(folder, "gateway");
+      // A crash after a commit leaves the file, which is sent again then: Postgres knows its captures by now, and it goes.
+      await eventually(
+        () => spoolFiles(dataDir),
+        (files) => files.length === 0,
+        { withinMs },
+      );
       const counted = await recount({ databaseUrl, blobFolder, dataDir, ledger: await ledger(), spoilt });
       if (spoilt !== undefined) return counted;
       // What users run must come to the same.
