@@ -23,6 +23,8 @@ export interface AccountMinute {
   kept: KeptCounts;
   /** Received, and after a crash nobody knows what became of them. Part of `served.received`. */
   lost: number;
+  /** Of `kept.spooled`, what is in segments by now, whatever cut there was since. The rest lies in the spool. */
+  catalogued: number;
 }
 
 /** Captures by minute of receipt. */
@@ -43,15 +45,15 @@ export interface Shipment {
   minutes: LedgerMinute[];
   /**
    * They have arrived, and the file's segment with them; what has not changed since need not be shipped again.
-   * Returns the minutes whose own counts changed by withdrawals, for the journal.
+   * Returns the minutes of the file, for the journal.
    */
   arrived(): AccountMinute[];
 }
 
 /**
  * The account of one epoch, kept by the capture thread. For each minute, at the newest cut,
- * `received = inFlight + sampledOut + notEligible + dropped + lost + spooled + held`; of the spooled some are catalogued, the
- * rest are buffered. What happens after a cut waits for the next.
+ * `received = inFlight + sampledOut + notEligible + dropped + lost + spooled + held`; of the spooled some are
+ * catalogued, the rest are buffered. What happens after a cut waits for the next.
  */
 export interface Account {
   spooled(deploymentId: number, counts: MinuteCounts): void;
@@ -63,7 +65,7 @@ export interface Account {
   /** Takes over a cut. Returns the minutes that it changed. */
   cut(minutes: readonly ServedMinute[]): AccountMinute[];
   /** Puts a minute in as a journal had it, when an epoch is taken up again. */
-  restore(minute: AccountMinute, catalogued: number): void;
+  restore(minute: AccountMinute): void;
   /** Whether Postgres lacks anything. */
   readonly dirty: boolean;
   /** What Postgres lacks, as it will be once the file, if any, is done with. Cuts cover all of the file. */
@@ -77,7 +79,6 @@ export interface Account {
 interface Entry extends AccountMinute {
   /** The capture side's counts now; `kept` is what they were at the newest cut. */
   running: KeptCounts;
-  catalogued: number;
   /** Raised by every change, so that a shipment knows what it carried. */
   revision: number;
 }
@@ -196,13 +197,13 @@ export function createAccount(): Account {
       return [...changed].map(plainMinute);
     },
 
-    restore(minute, catalogued) {
+    restore(minute) {
       const entry = entryOf(minute.served.deploymentId, minute.served.minuteMs);
       entry.served = minute.served;
       entry.kept = copyOf(minute.kept);
       entry.running = copyOf(minute.kept);
       entry.lost = minute.lost;
-      entry.catalogued = catalogued;
+      entry.catalogued = minute.catalogued;
       change(entry);
     },
 
@@ -228,14 +229,14 @@ export function createAccount(): Account {
         minutes: [...carried].map(([entry, { captured, withdrawn }]) => {
           const kept = copyOf(entry.kept);
           for (const why of withdrawn) withdraw(kept, why);
-          return ledgerMinute({ ...entry, kept }, entry.catalogued + captured);
+          return ledgerMinute({ ...entry, kept, catalogued: entry.catalogued + captured });
         }),
         arrived() {
           const changed: AccountMinute[] = [];
           for (const [entry, { revision, captured, withdrawn }] of carried) {
             entry.catalogued += captured;
             if (entry.revision === revision) dirty.delete(entry);
-            if (withdrawn.length === 0) continue;
+            if (captured === 0 && withdrawn.length === 0) continue;
             for (const why of withdrawn) {
               withdraw(entry.kept, why);
               withdraw(entry.running, why);
@@ -264,8 +265,8 @@ function copyOf(kept: KeptCounts): KeptCounts {
   return { spooled, held, sampledOut, notEligible: { ...notEligible }, dropped: { ...dropped } };
 }
 
-function plainMinute({ served, kept, lost }: AccountMinute): AccountMinute {
-  return { served, kept: copyOf(kept), lost };
+function plainMinute({ served, kept, lost, catalogued }: AccountMinute): AccountMinute {
+  return { served, kept: copyOf(kept), lost, catalogued };
 }
 
 function add<Key extends string>(counts: Partial<Record<Key, number>>, key: Key, by: number): void {
@@ -278,7 +279,7 @@ function withdraw(counts: KeptCounts, why: Withdrawal): void {
   else add(counts.dropped, why.dropped, 1);
 }
 
-function ledgerMinute({ served, kept, lost }: AccountMinute, catalogued: number): LedgerMinute {
+function ledgerMinute({ served, kept, lost, catalogued }: AccountMinute): LedgerMinute {
   const dropped: Record<string, number> = { ...served.dropped };
   for (const [reason, count] of Object.entries(kept.dropped)) add(dropped, reason, count);
   return {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { LedgerCut, LedgerMinute } from "../store/types.js";
 import type { Account, AccountMinute } from "./account.js";
 import type { ServedCut } from "./cut.js";
-import { type JournalRecord, type JournalState, openJournal } from "./journal.js";
+import { type JournalRecord, type JournalState, openJournal, type SentFile } from "./journal.js";
 import type { ClosedFile } from "./spool-file.js";
 
 /** Who an epoch belongs to; kept beside its journal. */
@@ -42,11 +42,15 @@ export interface Epoch extends EpochIdentity {
   sync(): Promise<void>;
   /** A shipment's minutes as a cut for Postgres; each call outranks those before. */
   ledgerCut(minutes: LedgerMinute[]): LedgerCut;
-  /** A file is about to be shipped: after a crash it goes first, for until it is sent again no other cut is right. */
-  beginSending(file: ClosedFile): void;
   /**
-   * A file has been shipped, which changed these minutes: it is deleted once the journal says so. If the disk refuses,
-   * it is deleted with a later one. Never throws: what was shipped must not be shipped anew by this epoch.
+   * A file is about to be shipped: after a crash it goes first, for until it is sent again no other cut is right.
+   * Returns whether that was said before already: then its segment may be catalogued.
+   */
+  beginSending(file: ClosedFile): boolean;
+  /**
+   * A file has been shipped, which changed these minutes: it is deleted once the journal on disk says so, else a power
+   * cut would leave neither. If the disk refuses, it is deleted with a later one. Never throws: what was shipped must
+   * not be shipped anew by this epoch.
    */
   fileDone(file: ClosedFile, changed: AccountMinute[]): Promise<void>;
   close(): void;
@@ -71,7 +75,7 @@ export function openEpoch(deps: {
     atMs: before?.atMs ?? identity.startedAtMs,
     sequence: before?.sequence ?? 0,
   };
-  let sending = before?.sending ?? null;
+  let sending: SentFile | null = before?.sending ?? null;
   let ended: JournalRecord["ended"] = before?.ended ?? null;
   let shipments = 0;
 
@@ -144,18 +148,18 @@ export function openEpoch(deps: {
     },
 
     beginSending(file) {
-      if (sending === file.name) return;
-      sending = file.name;
+      if (sending?.name === file.name) return true;
+      sending = { name: file.name, minutes: [...file.minutes] };
       append({ received: [], minutes: [] });
+      return false;
     },
 
     async fileDone(file, changed) {
       done.add(file.name);
       sending = null;
-      // If the file went first, a crash in between would settle its withdrawals as captures.
-      const appended = append({ received: [], minutes: changed });
+      append({ received: [], minutes: changed });
       try {
-        if (!appended || changed.length > 0) await journal.sync();
+        await journal.sync();
         for (const name of done) rmSync(join(folder, name), { force: true });
         done.clear();
       } catch (error) {

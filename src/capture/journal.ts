@@ -9,8 +9,10 @@ import {
   renameSync,
   writeSync,
 } from "node:fs";
+import { dirname } from "node:path";
 import { crc32 } from "node:zlib";
 import type { AccountMinute } from "./account.js";
+import { syncFolder } from "./sync-folder.js";
 
 /**
  * The account of an epoch on disk: an append-only file of records, each with its length and checksum. It says what was
@@ -29,9 +31,15 @@ export interface JournalRecord {
   /** Spool files that are done with, and only to be deleted. */
   done: string[];
   /** The spool file that is being shipped: its segment may be catalogued although nobody here was told so. */
-  sending: string | null;
+  sending: SentFile | null;
   /** How the epoch ended; null while it lives. */
   ended: "closed" | "settled" | null;
+}
+
+/** A spool file, and the records it had when it was closed: the disk may lose some of them. */
+export interface SentFile {
+  name: string;
+  minutes: [minuteMs: number, count: number][];
 }
 
 export interface Journal {
@@ -92,6 +100,7 @@ export function openJournal(path: string, everything: () => JournalRecord): Jour
       bytes = writeFrame(spare, 0, everything());
       fdatasyncSync(spare);
       renameSync(sparePath, path);
+      syncFolder(dirname(path));
     } catch (error) {
       // What was written of it may not be taken for records behind a shorter one.
       ftruncateSync(spare, 0);
@@ -188,7 +197,7 @@ export interface JournalState {
   received: Map<number, number>;
   minutes: AccountMinute[];
   done: Set<string>;
-  sending: string | null;
+  sending: SentFile | null;
   ended: JournalRecord["ended"];
 }
 
@@ -200,7 +209,7 @@ export function foldJournal(records: readonly JournalRecord[]): JournalState {
     sequence: 0,
     received: new Map<number, number>(),
     done: new Set<string>(),
-    sending: null as string | null,
+    sending: null as SentFile | null,
   };
   let ended: JournalRecord["ended"] = null;
   for (const record of records) {

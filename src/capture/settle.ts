@@ -45,22 +45,34 @@ export async function settleEpoch(deps: {
   }
 
   const account = createAccount();
-  const buffered = new Map<string, number>();
-  for (const file of files) {
-    for (const [minuteMs, count] of file.minutes) {
-      const key = `${file.deploymentId}:${minuteMs}`;
-      buffered.set(key, (buffered.get(key) ?? 0) + count);
-    }
-  }
-  for (const minute of settled.minutes) {
-    const inFiles = buffered.get(`${minute.served.deploymentId}:${minute.served.minuteMs}`) ?? 0;
-    account.restore(minute, minute.kept.spooled - inFiles);
-  }
+  for (const minute of withoutDamage(settled.minutes, files)) account.restore(minute);
   // Each start numbers its shipments above those of the start before.
   const before = { ...settled, cut: settled.cut + 1, done: existing(folder, state.done) };
   const epoch = openEpoch({ identity, folder, account, before, clockOffsetMs, onJournalError });
   epoch.files.push(...files);
   return epoch;
+}
+
+/**
+ * What a minute spooled is in segments or in files. The rest the disk lost, as it may in a power cut: nothing is synced
+ * there. It is a `spool_error`, as it is in the account of a process that lives.
+ */
+function withoutDamage(minutes: readonly AccountMinute[], files: readonly ClosedFile[]): AccountMinute[] {
+  const inFiles = new Map<string, number>();
+  for (const file of files) {
+    for (const [minuteMs, count] of file.minutes) {
+      const key = `${file.deploymentId}:${minuteMs}`;
+      inFiles.set(key, (inFiles.get(key) ?? 0) + count);
+    }
+  }
+  return minutes.map((minute) => {
+    const { served, kept, catalogued } = minute;
+    const there = catalogued + (inFiles.get(`${served.deploymentId}:${served.minuteMs}`) ?? 0);
+    const damaged = kept.spooled - there;
+    if (damaged <= 0) return minute;
+    const dropped = { ...kept.dropped, spool_error: (kept.dropped.spool_error ?? 0) + damaged };
+    return { ...minute, kept: { ...kept, spooled: there, dropped } };
+  });
 }
 
 /** Reads what lies in the spool files, and cuts off torn tails. */
@@ -88,9 +100,14 @@ async function recoverFiles(
     if (bytes < data.length) await truncate(path, bytes);
     files.push({ path, name, bytes, minutes, ...parsed });
   }
-  // Its segment may be catalogued: until it is sent again, every other cut would count its captures as buffered too.
-  files.sort((a, b) => Number(b.name === sending) - Number(a.name === sending));
-  return { files, records };
+  if (sending === null || done.has(sending.name)) return { files, records };
+  // Its segment may be catalogued: until it is sent again, every other cut would count its captures as buffered too. What
+  // it had, and has no more, is counted when it is known whether it is.
+  const { name, minutes } = sending;
+  const found = files.find((file) => file.name === name);
+  const first = found ?? { path: join(folder, name), name, bytes: 0, ...parseSpoolFileName(name)! };
+  const rest = files.filter((file) => file !== found);
+  return { files: [{ ...first, minutes: new Map(minutes) }, ...rest], records };
 }
 
 /**
@@ -120,6 +137,7 @@ function settleAccount(
       served,
       kept: { spooled: 0, held: 0, sampledOut: 0, notEligible: {}, dropped: {} },
       lost: 0,
+      catalogued: 0,
     };
     minutes.set(key, minute);
     return minute;

@@ -6,7 +6,7 @@ import { minuteOf } from "../ids.js";
 import { headerLengthName } from "../protocol/headers.js";
 import type { Catalogue } from "../store/groups.js";
 import type { CaptureRow } from "../store/types.js";
-import type { FileOutcome } from "./account.js";
+import type { FileOutcome, MinuteCounts } from "./account.js";
 import { setApart } from "./bodies.js";
 import type { Capture } from "./capture.js";
 import type { Epoch } from "./epoch.js";
@@ -36,8 +36,14 @@ export async function shipFile(
 ): Promise<bigint[]> {
   const { blobs, catalogue, bodyBytesMax, largeBodyBytes } = deps;
   const content = await readContent(file, bodyBytesMax);
-  epoch.beginSending(file);
-  if (content.captures.length === 0) return withdrawAll(catalogue, epoch, file, content.outcome);
+  if (epoch.beginSending(file)) {
+    const catalogued = await catalogue.capturesOf(file.segmentId);
+    // What the disk has lost since is in its segment all the same; the reconciler knows of the works.
+    if (catalogued !== null && !sameCounts(catalogued, content.outcome.captured)) {
+      return shipOutcome(catalogue, epoch, file, outcomeOf(file, catalogued, []));
+    }
+  }
+  if (content.captures.length === 0) return shipOutcome(catalogue, epoch, file, content.outcome);
 
   const { captures, bodies } = setApart(content.captures, largeBodyBytes);
   const bytes = writeSegment(captures, {
@@ -76,11 +82,12 @@ export async function shipFile(
   } catch (error) {
     if (!(error instanceof UnderstudyError && error.code === "not_found")) throw error;
     for (const key of [blobKey, ...bodies.map((body) => body.key)]) await blobs.delete(key);
-    return withdrawAll(catalogue, epoch, file, withoutDeployment(content));
+    return shipOutcome(catalogue, epoch, file, withoutDeployment(content));
   }
 }
 
-async function withdrawAll(
+/** Without a segment: there is nothing for one, or it is catalogued. */
+async function shipOutcome(
   catalogue: Catalogue,
   epoch: Epoch,
   file: ClosedFile,
@@ -102,7 +109,7 @@ function withoutDeployment({ captures, outcome }: Content): FileOutcome {
   return { ...outcome, captured: new Map(), withdrawn: [...outcome.withdrawn, ...gone] };
 }
 
-/** Reads and examines what is in the file. What the disk lost of it since it was written is a `spool_error`. */
+/** Reads and examines what is in the file. */
 async function readContent(file: ClosedFile, bodyBytesMax: number): Promise<Content> {
   const data = await readFile(file.path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return Buffer.alloc(0);
@@ -110,13 +117,11 @@ async function readContent(file: ClosedFile, bodyBytesMax: number): Promise<Cont
   });
   const captures: Capture[] = [];
   const captured = new Map<number, number>();
-  const withdrawn: { minuteMs: number; why: FileOutcome["withdrawn"][number]["why"] }[] = [];
-  const missing = new Map(file.minutes);
+  const withdrawn: FileOutcome["withdrawn"][number][] = [];
   for (let at = 0, size = soundRecordSize(data, 0); size > 0; size = soundRecordSize(data, at)) {
     const record = readRecord(data, at);
     at += size;
     const minuteMs = minuteOf(record.receivedAtMs);
-    missing.set(minuteMs, (missing.get(minuteMs) ?? 0) - 1);
     const examined = examine(record, bodyBytesMax);
     if ("capture" in examined) {
       captures.push(examined.capture);
@@ -125,10 +130,27 @@ async function readContent(file: ClosedFile, bodyBytesMax: number): Promise<Cont
       withdrawn.push({ minuteMs, why: examined });
     }
   }
-  for (const [minuteMs, count] of missing) {
-    for (let index = 0; index < count; index++) withdrawn.push({ minuteMs, why: { dropped: "spool_error" } });
+  return { captures, outcome: outcomeOf(file, captured, withdrawn) };
+}
+
+/** What the disk lost of a file since it was written is a `spool_error`. */
+function outcomeOf(
+  { deploymentId, minutes }: ClosedFile,
+  captured: MinuteCounts,
+  withdrawn: FileOutcome["withdrawn"],
+): FileOutcome {
+  const damaged: FileOutcome["withdrawn"][number][] = [];
+  for (const [minuteMs, count] of minutes) {
+    const found = (captured.get(minuteMs) ?? 0) + withdrawn.filter((one) => one.minuteMs === minuteMs).length;
+    for (let lost = count - found; lost > 0; lost--) {
+      damaged.push({ minuteMs, why: { dropped: "spool_error" } });
+    }
   }
-  return { captures, outcome: { deploymentId: file.deploymentId, captured, withdrawn } };
+  return { deploymentId, captured, withdrawn: [...withdrawn, ...damaged] };
+}
+
+function sameCounts(some: MinuteCounts, others: MinuteCounts): boolean {
+  return some.size === others.size && [...some].every(([minuteMs, count]) => others.get(minuteMs) === count);
 }
 
 function rowOf(capture: Capture, row: number): CaptureRow {

@@ -42,6 +42,12 @@ export function createCatalogue(prisma: PrismaClient): Catalogue {
       });
     },
 
+    async capturesOf(segmentId) {
+      const counts = await prisma.segmentCount.findMany({ where: { segmentId } });
+      if (counts.length === 0) return null;
+      return new Map(counts.map(({ minute, captures }) => [minute.getTime(), Number(captures)]));
+    },
+
     async shipCut(cut) {
       await prisma.$executeRaw(Prisma.sql`WITH ${cutParts(cut, Prisma.sql`TRUE`)} SELECT 1`);
     },

@@ -57,6 +57,8 @@ export interface Catalogue {
    * @throws UnderstudyError `not_found` when the deployment is gone.
    */
   commitSegment(commit: SegmentCommit): Promise<SegmentCommitted>;
+  /** How many captures of each minute are in a segment; null: it is not catalogued. */
+  capturesOf(segmentId: string): Promise<ReadonlyMap<number, number> | null>;
   /** Takes over a cut on its own. An older one changes nothing. */
   shipCut(cut: LedgerCut): Promise<void>;
 }

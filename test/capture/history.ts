@@ -11,7 +11,7 @@ import { createSequenceMemory, createSequenceWriter } from "../../src/capture/se
 import { shipFile } from "../../src/capture/ship-file.js";
 import { createSpool } from "../../src/capture/spool.js";
 import { createTally, type DeploymentTally, type MinuteTally } from "../../src/capture/tally.js";
-import { newId } from "../../src/ids.js";
+import { minuteOf, newId } from "../../src/ids.js";
 import type { Catalogue } from "../../src/store/groups.js";
 import type { LedgerMinute, SegmentCommit } from "../../src/store/types.js";
 
@@ -20,7 +20,10 @@ export interface Ledger extends Catalogue {
   /** What the next calls do: go through, or fail before or after they have gone through. */
   mode: "works" | "fails_before" | "fails_after";
   /** Sums over everything, and every minute's imbalance. */
-  totals(): Record<"received" | "inFlight" | "lost" | "buffered" | "captured" | "withdrawn", number>;
+  totals(): Record<
+    "received" | "inFlight" | "lost" | "buffered" | "captured" | "withdrawn" | "spoolErrors",
+    number
+  >;
   imbalances(): string[];
   readonly captureIds: Set<string>;
 }
@@ -28,7 +31,7 @@ export interface Ledger extends Catalogue {
 export function createLedger(): Ledger {
   const rows = new Map<string, LedgerMinute & { sequence: number }>();
   const captured = new Map<string, number>();
-  const segments = new Set<string>();
+  const segments = new Map<string, Map<number, number>>();
   const captureIds = new Set<string>();
   const sum = (counts: Record<string, number>) => Object.values(counts).reduce((a, b) => a + b, 0);
   const keyOf = (deploymentId: number, ms: number) => `${deploymentId}:${ms - (ms % 60_000)}`;
@@ -51,14 +54,17 @@ export function createLedger(): Ledger {
       guarded(() => {
         takeCut(commit.cut);
         const alreadyThere = segments.has(commit.segment.id);
-        segments.add(commit.segment.id);
-        for (const capture of alreadyThere ? [] : commit.captures) {
-          const key = keyOf(commit.segment.deploymentId, capture.receivedAtMs);
+        const counts = segments.get(commit.segment.id) ?? new Map<number, number>();
+        segments.set(commit.segment.id, counts);
+        for (const { id, receivedAtMs } of alreadyThere ? [] : commit.captures) {
+          const key = keyOf(commit.segment.deploymentId, receivedAtMs);
           captured.set(key, (captured.get(key) ?? 0) + 1);
-          captureIds.add(capture.id);
+          counts.set(minuteOf(receivedAtMs), (counts.get(minuteOf(receivedAtMs)) ?? 0) + 1);
+          captureIds.add(id);
         }
         return { workIds: [], toQueue: [], revivedBodies: [], alreadyThere };
       }),
+    capturesOf: (segmentId) => Promise.resolve(segments.get(segmentId) ?? null),
     shipCut: (cut) => guarded(() => takeCut(cut)),
     totals() {
       const all = [...rows.values()];
@@ -70,6 +76,7 @@ export function createLedger(): Ledger {
         buffered: total((row) => row.buffered),
         captured: [...captured.values()].reduce((a, b) => a + b, 0),
         withdrawn: total((row) => sum(row.notEligible)),
+        spoolErrors: total((row) => row.dropped.spool_error ?? 0),
       };
     },
     imbalances() {

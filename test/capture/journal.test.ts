@@ -47,6 +47,7 @@ const record = (cut: number, more: Partial<JournalRecord> = {}): JournalRecord =
         responseBytes: 0,
       },
       kept: { spooled: 10 * cut, held: 0, sampledOut: 0, notEligible: {}, dropped: {} },
+      catalogued: 0,
       lost: 0,
     },
   ],

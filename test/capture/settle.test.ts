@@ -1,4 +1,4 @@
-import { appendFileSync, mkdtempSync, rmSync } from "node:fs";
+import { appendFileSync, mkdtempSync, rmSync, statSync, truncateSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -37,15 +37,25 @@ const step = fc.oneof(
   },
 );
 
+function damage(path: string, how: string): void {
+  if (how === "torn") appendFileSync(path, "torn");
+  if (how === "cut") truncateSync(path, Math.floor(statSync(path).size / 2));
+  if (how === "gone") rmSync(path);
+}
+
+const statSum = (folder: string, names: string[]) =>
+  names.reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
+
 /** How the first settling fares: it may die as well, anywhere. */
 const settling = fc.record({
   filesShipped: fc.nat(3),
   mode: fc.constantFrom("works", "fails_after"),
-  tornTail: fc.boolean(),
+  /** What a power cut does to the spool: nothing there is synced. */
+  files: fc.array(fc.constantFrom("whole", "torn", "cut", "gone"), { minLength: 4, maxLength: 4 }),
 });
 
 test("whatever happens, and wherever it is killed, the ledger balances at every read and counts nothing twice", async () => {
-  const seen = { killedWithFiles: 0, lost: 0, withdrawn: 0, retried: 0 };
+  const seen = { killedWithFiles: 0, damaged: 0, spoolErrors: 0, lost: 0, withdrawn: 0, retried: 0 };
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 30, maxLength: 150 }), settling, async (steps, first) => {
       const root = mkdtempSync(join(tmpdir(), "understudy-history-"));
@@ -84,7 +94,9 @@ test("whatever happens, and wherever it is killed, the ledger balances at every 
         const received = history.tally.sequence;
         const files = history.filesLeft();
         if (files.length > 0) seen.killedWithFiles += 1;
-        if (first.tornTail && files.length > 0) appendFileSync(join(folder, files[0]!), "torn");
+        const before = statSum(folder, files);
+        for (const [index, name] of files.entries()) damage(join(folder, name), first.files[index % 4]!);
+        if (statSum(folder, history.filesLeft()) < before) seen.damaged += 1;
 
         // The first settling ships some files and dies; the second does the rest.
         ledger.mode = "works";
@@ -110,6 +122,7 @@ test("whatever happens, and wherever it is killed, the ledger balances at every 
         expect(history.filesLeft()).toEqual([]);
         seen.lost += totals.lost;
         seen.withdrawn += totals.withdrawn;
+        seen.spoolErrors += totals.spoolErrors;
       } finally {
         rmSync(root, { recursive: true, force: true });
       }
@@ -119,6 +132,8 @@ test("whatever happens, and wherever it is killed, the ledger balances at every 
   // The histories did reach what they are about.
   expect(seen.killedWithFiles).toBeGreaterThan(30);
   expect(seen.withdrawn).toBeGreaterThan(30);
+  expect(seen.damaged).toBeGreaterThan(20);
+  expect(seen.spoolErrors).toBeGreaterThan(30);
   expect(seen.retried).toBeGreaterThan(30);
   expect(seen.lost).toBeGreaterThan(0);
 });
