@@ -8,6 +8,8 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 120_000,
+    // How long something may take says nothing of whether it is right.
+    expect: { poll: { timeout: 30_000 } },
     globalSetup: ["test/support/global-setup.ts"],
     reporters: report ? ["default", ["json", { outputFile: report }]] : ["default"],
     projects: [
@@ -35,7 +37,7 @@ export default defineConfig({
           ],
           // Halted servers and killed processes: another file's load would blur what a fault did.
           fileParallelism: false,
-          testTimeout: 240_000,
+          testTimeout: 900_000,
         },
       },
       { extends: true, test: { name: "interop", include: ["test/interop/**/*.test.ts"] } },

@@ -55,9 +55,14 @@ export function createHolder(root: string, name: string, clock: () => number): H
   const identityPath = join(folder, identityFile);
   // Made aside, so that no other ever sees a folder that does not say whose it is.
   const aside = join(root, `.${randomUUID()}`);
-  mkdirSync(aside, { recursive: true, mode: 0o700 });
-  writeFileSync(join(aside, identityFile), JSON.stringify(identityOf(process.pid)));
-  renameSync(aside, folder);
+  try {
+    mkdirSync(aside, { recursive: true, mode: 0o700 });
+    writeFileSync(join(aside, identityFile), JSON.stringify(identityOf(process.pid)));
+    renameSync(aside, folder);
+  } catch (error) {
+    rmSync(aside, { recursive: true, force: true });
+    throw error;
+  }
   /** The newest beats of holders that only their silence tells of, and when we first saw each. */
   const heard = new Map<string, { beatMs: number; atMs: number }>();
 

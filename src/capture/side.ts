@@ -1,10 +1,10 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { BlobStore } from "../blobs/blobs.js";
 import { messageOf } from "../errors.js";
 import type { Logger } from "../log.js";
 import type { Catalogue } from "../store/groups.js";
-import { createAccount, type KeptCounts } from "./account.js";
+import { type Account, createAccount, type KeptCounts } from "./account.js";
 import { createDrain } from "./drain.js";
 import { epochFiles, openEpoch } from "./epoch.js";
 import { createHolder } from "./holder.js";
@@ -17,6 +17,7 @@ import { settleEpoch } from "./settle.js";
 import { createShipper } from "./shipper.js";
 import { createSpool } from "./spool.js";
 import type { ClosedFile } from "./spool-file.js";
+import { syncFolder } from "./sync-folder.js";
 
 /** How often the ring is looked at: the reservation must cover what may come in between. */
 const tickMs = 10;
@@ -81,33 +82,12 @@ export function startCaptureSide(deps: {
 }): CaptureSide {
   const { memory, ended, spoolBytesMax, clockOffsetMs, log } = deps;
   const clock = () => performance.now();
-  mkdirSync(deps.root, { recursive: true, mode: 0o700 });
-  const holder = createHolder(deps.root, deps.epoch, clock);
-  const folder = join(holder.folder, deps.epoch);
-  mkdirSync(folder, { mode: 0o700 });
-  const identity = {
-    epoch: deps.epoch,
-    gateway: deps.gateway,
-    startedAtMs: Date.now(),
-    startedMonotonicMs: Number(process.hrtime.bigint() / 1_000_000n),
-    bootId: bootId(),
-  };
-  writeFileSync(join(folder, epochFiles.identity), JSON.stringify(identity));
-
   const onDiskError = sparingly((error) =>
     log.error({ error: messageOf(error) }, "the spool's disk refuses; captures are dropped and counted"),
   );
   const account = createAccount();
-  const live = openEpoch({
-    identity,
-    folder,
-    account,
-    before: null,
-    clockOffsetMs,
-    onJournalError: onDiskError,
-  });
-  const spool = createSpool({ folder, clock });
-  const reservation = openReservation(join(folder, epochFiles.reservation));
+  const { holder, live, reservation } = beginEpoch({ ...deps, account, clock, onJournalError: onDiskError });
+  const spool = createSpool({ folder: live.folder, clock });
   const reserver = createReserver(reservation, memory.sequences);
   let closedBytes = 0;
 
@@ -200,9 +180,10 @@ export function startCaptureSide(deps: {
     else timer = setTimeout(tick, tickMs);
   }
 
-  reserver.tick(clock());
+  attempt(() => reserver.tick(clock()), onDiskError);
   shipper?.add(live);
-  tick();
+  // Not at once: nothing is taken from the ring before the caller knows that the epoch has begun.
+  immediate = setImmediate(tick);
   adopting = adopt().catch(onDiskError);
 
   return {
@@ -228,6 +209,40 @@ export function startCaptureSide(deps: {
       holder.close();
     },
   };
+}
+
+/** Makes the epoch's folder, in full or not at all: a later attempt may begin the same epoch. */
+function beginEpoch(deps: {
+  root: string;
+  epoch: string;
+  gateway: string;
+  account: Account;
+  clock: () => number;
+  clockOffsetMs: () => number;
+  onJournalError: (error: unknown) => void;
+}) {
+  const { root, epoch, gateway, account, clock, clockOffsetMs, onJournalError } = deps;
+  const identity = {
+    epoch,
+    gateway,
+    startedAtMs: Date.now(),
+    startedMonotonicMs: Number(process.hrtime.bigint() / 1_000_000n),
+    bootId: bootId(),
+  };
+  mkdirSync(root, { recursive: true, mode: 0o700 });
+  const holder = createHolder(root, epoch, clock);
+  try {
+    const folder = join(holder.folder, epoch);
+    mkdirSync(folder, { mode: 0o700 });
+    writeFileSync(join(folder, epochFiles.identity), JSON.stringify(identity));
+    const live = openEpoch({ identity, folder, account, before: null, clockOffsetMs, onJournalError });
+    const reservation = openReservation(join(folder, epochFiles.reservation));
+    for (const made of [folder, holder.folder, root]) syncFolder(made);
+    return { holder, live, reservation };
+  } catch (error) {
+    rmSync(holder.folder, { recursive: true, force: true });
+    throw error;
+  }
 }
 
 function attempt(act: () => void, onError: (error: unknown) => void): void {

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { createRingMemory, createRingProducer } from "../capture/ring.js";
 import { createSequenceMemory, createSequenceWriter } from "../capture/sequences.js";
-import type { EndedEpoch, SideStats } from "../capture/side.js";
+import type { EndedEpoch, SharedMemory, SideStats } from "../capture/side.js";
 import { createTally, type Tally } from "../capture/tally.js";
 import type { FromThread, ThreadData, ToThread } from "../capture/thread-messages.js";
 import type { Config } from "../config.js";
@@ -17,11 +17,13 @@ const threadMain = join(packageRoot, "dist/src/capture/thread.js");
 const cutEveryMs = 500;
 /** A gateway serves even if its capture thread does not come up; most of the time it needs under a second. */
 const readyMs = 10_000;
-const restartMs = 1_000;
+/** Before a new thread is started; longer with each that did not come up. */
+const restartMs = { first: 1_000, most: 30_000 };
 
 /**
  * The serving thread's end of the capture side. When the capture thread dies, requests are served on; a new one begins
- * a new epoch, with an account of its own, and settles the old one.
+ * a new epoch, with an account of its own, and settles the old one. One that did not even come up, since its spool cannot
+ * be used, say, has begun no epoch: the next tries to begin the same, and counts what came meanwhile.
  */
 export interface CaptureLink {
   /** The account of the epoch that is under way. */
@@ -35,9 +37,10 @@ export interface CaptureLink {
 
 interface Life {
   epoch: string;
+  memory: SharedMemory;
   tally: Tally;
   used: () => number;
-  worker: Worker;
+  cameUp: boolean;
 }
 
 /**
@@ -59,14 +62,19 @@ export async function startCaptureLink(deps: {
   let closing = false;
   let up = false;
   let restartTimer: NodeJS.Timeout | undefined;
+  let failures = 0;
   let onReady: () => void = () => {};
   let onClosed: () => void = () => {};
 
-  function begin(): Life {
+  function openLife(): Life {
     const memory = { ring: createRingMemory(config.bufferBytes), sequences: createSequenceMemory() };
     const ring = createRingProducer(memory.ring);
     const sequences = createSequenceWriter(memory.sequences);
-    const epoch = newId();
+    const tally = createTally({ ring, sequences, clock: Date.now });
+    return { epoch: newId(), memory, tally, used: ring.used, cameUp: false };
+  }
+
+  function startThread({ memory, epoch }: Life): Worker {
     const workerData: ThreadData = { config: threadConfig, memory, epoch, gateway, ended: [...ended] };
     const worker = new Worker(threadMain, { workerData, name: "capture" });
     worker.on("message", hear);
@@ -74,15 +82,21 @@ export async function startCaptureLink(deps: {
     worker.once("exit", () => {
       up = false;
       onClosed();
-      if (!closing) restartTimer = setTimeout(restart, restartMs);
+      if (closing) return;
+      const waitMs = Math.min(restartMs.first * 2 ** failures, restartMs.most);
+      failures += 1;
+      log.warn({ waitMs }, "starting the capture thread again");
+      restartTimer = setTimeout(restart, waitMs);
     });
-    return { epoch, tally: createTally({ ring, sequences, clock: Date.now }), used: ring.used, worker };
+    return worker;
   }
 
   function hear(message: FromThread): void {
     switch (message.kind) {
       case "ready":
         up = true;
+        life.cameUp = true;
+        failures = 0;
         onReady();
         break;
       case "deployments":
@@ -98,13 +112,16 @@ export async function startCaptureLink(deps: {
   }
 
   function restart(): void {
-    log.warn("starting the capture thread again");
-    ended.push({ epoch: life.epoch, received: life.tally.received() });
-    life = begin();
-    onTally();
+    if (life.cameUp) {
+      ended.push({ epoch: life.epoch, received: life.tally.received() });
+      life = openLife();
+      onTally();
+    }
+    thread = startThread(life);
   }
 
-  let life = begin();
+  let life = openLife();
+  let thread = startThread(life);
   const cutTimer = setInterval(() => life.tally.cut(), cutEveryMs);
   await new Promise<void>((resolve) => {
     const timer = setTimeout(() => {
@@ -144,10 +161,10 @@ export async function startCaptureLink(deps: {
         const closed = new Promise<void>((resolve) => {
           onClosed = resolve;
         });
-        life.worker.postMessage(message);
+        thread.postMessage(message);
         await Promise.race([closed, sleep(deadlineAtMs - performance.now())]);
       }
-      await life.worker.terminate();
+      await thread.terminate();
     },
   };
 }

@@ -74,9 +74,12 @@ test("stops as soon as the verdict is certain; the next gate uses what was repla
     matches: report!.selection!.read,
   });
   expect(first.stderr).toMatch(/gate \d+ done {2}read [\d,]+ of 3,000/);
-  await vi.waitFor(async () => expect((await world.store.replays.get(run)).state).toBe("paused"));
-  await vi.waitFor(async () =>
-    expect(await world.prisma.work.count({ where: { runId: run, state: "leased" } })).toBe(0),
+  await vi.waitFor(async () => expect((await world.store.replays.get(run)).state).toBe("paused"), {
+    timeout: 30_000,
+  });
+  await vi.waitFor(
+    async () => expect(await world.prisma.work.count({ where: { runId: run, state: "leased" } })).toBe(0),
+    { timeout: 30_000 },
   );
 
   const before = sent().length;

@@ -100,11 +100,13 @@ test("candidates are compared on the members that all of them answered", async (
   expect(stdout).toMatch(/^c1 +180 +20 +11\.76 %/m);
 
   await world.store.registry.setPolicy(deployment.name, { outputs: { "*": { rule: "exact" } } });
-  await vi.waitFor(async () =>
-    expect(JSON.parse((await compare()).stdout)).toMatchObject({
-      candidates: [],
-      outdated: ["c0", "c1", "c2"],
-    }),
+  await vi.waitFor(
+    async () =>
+      expect(JSON.parse((await compare()).stdout)).toMatchObject({
+        candidates: [],
+        outdated: ["c0", "c1", "c2"],
+      }),
+    { timeout: 30_000 },
   );
 });
 

@@ -37,7 +37,7 @@ test("row 24: a request over which every worker dies stands alone in the end, is
     }
     return (await stage.ledger()).candidates.c?.dead ?? 0;
   };
-  await eventually(isDead, (dead) => dead > 0, { withinMs: 200_000, everyMs: 200 });
+  await eventually(isDead, (dead) => dead > 0, { withinMs: 300_000, everyMs: 200 });
   const dead = await stage.store.deadWorks.list({ deployment: "m", candidate: null, before: null, limit: 9 });
   proof(
     24,

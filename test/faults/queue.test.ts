@@ -55,7 +55,7 @@ test.each(spoils)("row 22: a segment $how", async ({ how, code, spoil }) => {
   const spoilt = draw.pick(segments);
   await spoil(join(stage.blobFolder, spoilt.blob_key), draw.between(0, 1_000_000));
   await stage.start("worker");
-  const { faults, ledger } = await stage.settled(120_000, new Set([spoilt.id]));
+  const { faults, ledger } = await stage.settled(undefined, new Set([spoilt.id]));
   expect(faults).toEqual([]);
   const works = await stage.query<{ error: string; judged: number; dead: number }>(
     `SELECT w.error, count(*) FILTER (WHERE o.result IS NOT NULL)::int AS judged,

@@ -40,7 +40,7 @@ async function soundAfter({ stage, load, gateway }: Awaited<ReturnType<typeof un
   await untilAnswered(load, load.answered + 200);
   await load.stop();
   expect(load.failures).toEqual([]);
-  await stage.until(({ captured }) => captured === load.answered, 120_000);
+  await stage.until(({ captured }) => captured === load.answered);
   const { faults, ledger } = await stage.settled();
   expect(faults).toEqual([]);
   expect(ledger).toMatchObject({ received: load.begun, captured: load.answered, lost: 0 });

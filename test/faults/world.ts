@@ -158,7 +158,7 @@ export async function openStage(servers: Servers, acts: { candidate?: Act; prima
   }
 
   const ledger = () => store.ledger.read(deployment.id, { fromMs: null, toMs: null });
-  const until = (wanted: (ledger: Ledger) => boolean, withinMs = 90_000) =>
+  const until = (wanted: (ledger: Ledger) => boolean, withinMs = 300_000) =>
     eventually(ledger, wanted, { withinMs, everyMs: 100 });
   const query = <Row extends pg.QueryResultRow>(text: string, values: unknown[] = []) =>
     onServer(databaseUrl, async (client) => (await client.query<Row>(text, values)).rows);
@@ -173,7 +173,7 @@ export async function openStage(servers: Servers, acts: { candidate?: Act; prima
     load: (gateway: Proc, clients = 4, pauseMs = 2): Load =>
       startLoad(String(gateway.child.ready.url), "m", clients, pauseMs),
     /** Once nothing is on its way any more: the account, recounted from the raw data. */
-    async settled(withinMs = 120_000, spoilt?: ReadonlySet<string>): Promise<Recount> {
+    async settled(withinMs = 300_000, spoilt?: ReadonlySet<string>): Promise<Recount> {
       await until(
         ({ inFlight, buffered, candidates }) =>
           inFlight + buffered === 0 && Object.values(candidates).every(({ pending }) => pending === 0),
@@ -210,6 +210,6 @@ export function untilAnswered(load: Load, count: number): Promise<number> {
   return eventually(
     async () => load.answered,
     (answered) => answered >= count,
-    { withinMs: 90_000, everyMs: 20 },
+    { withinMs: 120_000, everyMs: 20 },
   );
 }

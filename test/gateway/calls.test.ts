@@ -86,7 +86,7 @@ async function capturesOf(name: string) {
 }
 
 const until = <T>(read: () => T, good: (value: T) => boolean) =>
-  eventually(async () => read(), good, { withinMs: 5_000, everyMs: 5 });
+  eventually(async () => read(), good, { withinMs: 30_000, everyMs: 5 });
 
 const generateHead = (model: string, body: string) =>
   `POST /v2/models/${model}/generate_stream HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n` +

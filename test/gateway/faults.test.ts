@@ -139,7 +139,7 @@ test("kill -9: what was spooled is shipped at the next start, the rest is lost w
     ids: ledger.captured,
     inSegments: ledger.captured,
   });
-  expect(await spoolFiles()).toEqual([]);
+  await expect.poll(spoolFiles).toEqual([]);
 });
 
 test("kill -9 with Postgres away: every spooled capture arrives in the end", async () => {
@@ -231,6 +231,24 @@ describe("what the gateway does not need may go away: no client sees it, and not
   });
 });
 
+test("a spool folder that cannot be used: clients see nothing, and once it can, the ledger knows of every request", async () => {
+  const spool = join(dataDir, "spool");
+  await rm(spool, { recursive: true, force: true });
+  await writeFile(spool, "in the way");
+  const gateway = await startGatewayProcess();
+  const load = startLoad(String(gateway.ready.url), "m", 1);
+  await untilAnswered(load, 100);
+  expect(await untilLedger(() => true)).toMatchObject({ received: 0 });
+  await rm(spool);
+  await untilLedger((now) => now.captured > 100);
+  await load.stop();
+  expect(load.failures).toEqual([]);
+  expect(await untilLedger((now) => now.received === load.answered && now.buffered === 0)).toMatchObject({
+    balanced: true,
+    lost: 0,
+  });
+});
+
 test("a spool that is full drops and counts; after relief all that was kept is shipped", async () => {
   const gateway = await startGatewayProcess({ UNDERSTUDY_SPOOL_BYTES_MAX: String(1024 ** 2) });
   await door.shut();
@@ -274,7 +292,7 @@ describe("SIGTERM under load: what was accepted is answered and accounted for", 
       lost: 0,
       balanced: true,
     });
-    expect(await spoolFiles()).toEqual([]);
+    await expect.poll(spoolFiles).toEqual([]);
   });
 });
 

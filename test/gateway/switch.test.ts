@@ -61,7 +61,7 @@ test("a request under way when capture is switched off is answered, and not capt
   const answer = await eventually(
     async () => answerSlow,
     (held) => held !== null,
-    { withinMs: 5_000 },
+    { withinMs: 30_000 },
   );
   await world.store.switches.setCapture(false);
   await untilCaptured("switched", false);

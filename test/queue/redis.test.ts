@@ -66,7 +66,7 @@ describe.runIf(there)("Redis", () => {
       { concurrency: 2 },
     );
     redis.process.kill("SIGSTOP");
-    await vi.waitFor(() => expect(stateOf(redis.process.pid!)).toBe("T"));
+    await vi.waitFor(() => expect(stateOf(redis.process.pid!)).toBe("T"), { timeout: 30_000 });
     // Many callers at once: all are told, none waits for ever.
     const calls = await Promise.allSettled(
       Array.from({ length: 200 }, (_, n) => queues.addReplay([BigInt(n + 1)])),
@@ -86,7 +86,7 @@ describe.runIf(there)("Redis", () => {
     const queues = createQueues({ redisUrl: redis.url, databaseUrl, log: silent });
     await queues.work("replay", [handles(replayJob, async () => {})], { concurrency: 2 });
     redis.process.kill("SIGSTOP");
-    await vi.waitFor(() => expect(stateOf(redis.process.pid!)).toBe("T"));
+    await vi.waitFor(() => expect(stateOf(redis.process.pid!)).toBe("T"), { timeout: 30_000 });
     await queues.close(500);
     await redis.stop();
   });

@@ -216,10 +216,10 @@ describe("a work delivered more than once", () => {
     const { deployment, candidates } = await world.addDeployment(candidate.url);
     const { workId } = await world.addSegment(deployment.id, [capture(1)]);
     const late = replayWork(world.worker({ replayTimeoutMs: 30_000 }), workId, never);
-    await vi.waitFor(() => expect(gates.length).toBe(1));
+    await vi.waitFor(() => expect(gates.length).toBe(1), { timeout: 30_000 });
     await world.expire(workId);
     const heir = replayWork(world.worker({ replayTimeoutMs: 30_000 }), workId, never);
-    await vi.waitFor(() => expect(gates.length).toBe(2));
+    await vi.waitFor(() => expect(gates.length).toBe(2), { timeout: 30_000 });
     gates[1]!();
     expect((await heir).end).toBe("committed");
     gates[0]!();
@@ -235,7 +235,7 @@ describe("a work delivered more than once", () => {
     const { deployment } = await world.addDeployment(candidate.url);
     const { workId } = await world.addSegment(deployment.id, [capture(1)]);
     const late = replayWork(world.worker({ replayTimeoutMs: 600_000 }), workId, never);
-    await vi.waitFor(() => expect(candidate.received.length).toBe(1));
+    await vi.waitFor(() => expect(candidate.received.length).toBe(1), { timeout: 30_000 });
     await world.expire(workId);
     expect(await world.store.work.lease(workId, "another", 60_000)).not.toBeNull();
     expect((await late).end).toBe("lease_lost");
@@ -291,7 +291,7 @@ it("keeps its lease however long the candidate takes", async () => {
   const { deployment } = await world.addDeployment(candidate.url);
   const { workId } = await world.addSegment(deployment.id, [capture(1)]);
   const replaying = replayWork(world.worker({ replayTimeoutMs: 30_000 }), workId, never);
-  await vi.waitFor(() => expect(candidate.received.length).toBe(1));
+  await vi.waitFor(() => expect(candidate.received.length).toBe(1), { timeout: 30_000 });
   const { leaseUntil } = await world.workState(workId);
   await vi.waitFor(async () => expect((await world.workState(workId)).leaseUntil! > leaseUntil!).toBe(true), {
     timeout: 8_000,
@@ -308,7 +308,7 @@ describe("a work is handed back", () => {
     const { workId } = await world.addSegment(deployment.id, [capture(1)]);
     const calledOff = new AbortController();
     const replaying = replayWork(world.worker({ replayTimeoutMs: 60_000 }), workId, calledOff.signal);
-    await vi.waitFor(() => expect(candidate.received.length).toBe(1));
+    await vi.waitFor(() => expect(candidate.received.length).toBe(1), { timeout: 30_000 });
     calledOff.abort(new Error("closing"));
     await expect(replaying).rejects.toThrow();
     expect(await world.workState(workId)).toMatchObject({ state: "pending", leaseUntil: null });
@@ -398,8 +398,8 @@ it("a candidate that hangs holds its share of a worker, and the other candidates
   const ends: ReplayEnd[] = [];
   const take = (id: bigint) => replayInTurn(deps, id, never, (end) => ends.push(end));
   const inHand = [take(slow[0]!), take(slow[1]!)];
-  await vi.waitFor(() => expect(hanging.received.length).toBe(1));
-  await vi.waitFor(() => expect(enter).toHaveBeenCalledTimes(2));
+  await vi.waitFor(() => expect(hanging.received.length).toBe(1), { timeout: 30_000 });
+  await vi.waitFor(() => expect(enter).toHaveBeenCalledTimes(2), { timeout: 30_000 });
   // The other waits for its turn, and until then is in nobody's hands.
   const states = await Promise.all([slow[0]!, slow[1]!].map(async (id) => (await world.workState(id)).state));
   expect(states.sort()).toEqual(["leased", "pending"]);
@@ -415,7 +415,7 @@ it("a candidate that hangs holds its share of a worker, and the other candidates
 
   // Once it answers, all that was put off is done without being delivered again.
   for (let n = 0; n < 4; n += 1) {
-    await vi.waitFor(() => expect(gates.length).toBe(n + 1));
+    await vi.waitFor(() => expect(gates.length).toBe(n + 1), { timeout: 30_000 });
     gates[n]!();
   }
   expect(await Promise.all(inHand)).toEqual([null, null]);

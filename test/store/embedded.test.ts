@@ -113,8 +113,8 @@ describe("embedded Postgres", () => {
     await ask(url, "CREATE TABLE kept AS SELECT 42 AS n");
     const killed = await postmasterPid();
     process.kill(killed, "SIGKILL");
-    await vi.waitFor(() => expect(processIdentity(killed)).toBeNull(), 5_000);
-    await vi.waitFor(async () => expect(await ask(url, "SELECT n FROM kept")).toEqual([{ n: 42 }]), 20_000);
+    await vi.waitFor(() => expect(processIdentity(killed)).toBeNull(), 30_000);
+    await vi.waitFor(async () => expect(await ask(url, "SELECT n FROM kept")).toEqual([{ n: 42 }]), 30_000);
     const again = await postmasterPid();
     expect(again).not.toBe(killed);
     await close();

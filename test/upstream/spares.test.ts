@@ -13,7 +13,7 @@ it("sends on a connection that stood by", async () => {
   const endpoint = { url: server.url, model: "m", version: null, headers: {} };
   upstream.keepReady(endpoint, 2);
   upstream.keepReady(endpoint, 2);
-  await vi.waitFor(() => expect(server.connections).toBe(2));
+  await vi.waitFor(() => expect(server.connections).toBe(2), { timeout: 30_000 });
   const answers = await Promise.all([1, 2].map(() => upstream.send(endpoint, inference, limits)));
   expect(answers.map(({ ok }) => ok)).toEqual([true, true]);
   expect(server.connections).toBe(2);
@@ -30,12 +30,15 @@ it("opens a new one where the server has closed those that stood by, or spoken o
     else socket.write(http(200, '{"asked":false}'));
   });
   upstream.keepReady(endpoint, 2);
-  await vi.waitFor(() => expect(server.connections).toBe(2));
+  await vi.waitFor(() => expect(server.connections).toBe(2), { timeout: 30_000 });
   greet = false;
-  await vi.waitFor(async () => {
-    const answer = await upstream.send(endpoint, inference, limits);
-    expect(answer.ok && answer.body.toString()).toBe('{"asked":true}');
-  });
+  await vi.waitFor(
+    async () => {
+      const answer = await upstream.send(endpoint, inference, limits);
+      expect(answer.ok && answer.body.toString()).toBe('{"asked":true}');
+    },
+    { timeout: 30_000 },
+  );
   await server.close();
 });
 
