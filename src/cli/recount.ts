@@ -5,6 +5,7 @@ import { createLogger } from "../log.js";
 import { type Recount, recount } from "../recount/recount.js";
 import { startEmbeddedPostgres } from "../store/embedded-postgres.js";
 import { assertMigrated } from "../store/migrate.js";
+import { snapshotMs } from "../store/recount.js";
 import { createStore } from "../store/store.js";
 import { table } from "./table.js";
 
@@ -31,7 +32,7 @@ export function recountCommand(): Command {
       const databaseUrl = embedded?.url ?? config.databaseUrl!;
       try {
         await assertMigrated(databaseUrl);
-        const store = createStore(databaseUrl, { poolMax: 2 });
+        const store = createStore(databaseUrl, { poolMax: 2, statementMs: snapshotMs });
         try {
           const { id } = await store.registry.getDeployment(deployment);
           const blobs = await createBlobStore(config);

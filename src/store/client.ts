@@ -3,22 +3,28 @@ import { PrismaClient } from "./generated/client.js";
 
 export type { PrismaClient };
 
+export interface PrismaOptions {
+  poolMax?: number;
+  statementMs?: number;
+}
+
 /**
  * A Prisma client over its own pool of at most `poolMax` connections.
  *
- * No wait is without end: 5 s for a connection, 30 s for a statement on the server, 35 s for its answer when the
- * server is silent. The session's time zone is UTC because the adapter writes times without a zone and reads them
+ * No wait is without end: 5 s for a connection, `statementMs` (30 s) for a statement on the server, 5 s more for its
+ * answer when the server is silent. The session's time zone is UTC because the adapter writes times without a zone and reads them
  * ignoring the zone that came along.
  */
-export function createPrisma(databaseUrl: string, options: { poolMax?: number } = {}): PrismaClient {
+export function createPrisma(databaseUrl: string, options: PrismaOptions = {}): PrismaClient {
+  const { poolMax = 10, statementMs = 30_000 } = options;
   const adapter = new PrismaPg(
     {
       connectionString: databaseUrl,
-      max: options.poolMax ?? 10,
+      max: poolMax,
       connectionTimeoutMillis: 5_000,
       idleTimeoutMillis: 30_000,
-      statement_timeout: 30_000,
-      query_timeout: 35_000,
+      statement_timeout: statementMs,
+      query_timeout: statementMs + 5_000,
       keepAlive: true,
       application_name: "understudy",
       options: "-c timezone=UTC",

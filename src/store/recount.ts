@@ -39,7 +39,7 @@ export interface RecountFacts {
   buffered: Map<string, number>;
 }
 
-/** Counts rows one by one, where everything else reads rollups: for `understudy recount`. */
+/** Counts rows one by one, where everything else reads rollups: for `understudy recount`, over a patient client. */
 export interface RecountReader {
   facts(deploymentId: number): Promise<RecountFacts>;
   /** Ids of a segment's rows of captures. */
@@ -48,8 +48,8 @@ export interface RecountReader {
   catalogued(segmentIds: readonly string[]): Promise<Set<string>>;
 }
 
-/** Counting a few million rows takes its time. */
-const snapshotMs = 600_000;
+/** Counting tens of millions of rows takes its time. */
+export const snapshotMs = 600_000;
 
 export function createRecountReader(prisma: PrismaClient): RecountReader {
   return {
@@ -76,7 +76,6 @@ export function createRecountReader(prisma: PrismaClient): RecountReader {
 type Reader = Pick<PrismaClient, "$queryRaw" | "$executeRaw">;
 
 async function readFacts(tx: Reader, deploymentId: number): Promise<RecountFacts> {
-  await tx.$executeRaw`SELECT set_config('statement_timeout', ${String(snapshotMs)}, true)`;
   const segments = await tx.$queryRaw<RecountSegment[]>`
     SELECT id::text AS id, to_char(day, 'YYYY-MM-DD') AS day, blob_key AS "blobKey", sha256, captures
     FROM segments WHERE deployment_id = ${deploymentId} ORDER BY id`;
@@ -84,16 +83,19 @@ async function readFacts(tx: Reader, deploymentId: number): Promise<RecountFacts
     SELECT epoch::text AS epoch, sum(buffered)::float8 AS n FROM ledger_counts
     WHERE deployment_id = ${deploymentId} GROUP BY epoch HAVING sum(buffered) > 0`;
   const ledger = createLedgerReader(tx);
-  const days: RecountDay[] = [];
+  const said: Pick<RecountDay, "day" | "ledger">[] = [];
   for (const day of [...new Set(segments.map((segment) => segment.day))].sort()) {
     const fromMs = Date.parse(`${day}T00:00:00Z`);
-    const said = await ledger.read(deploymentId, { fromMs, toMs: fromMs + 86_400_000 });
-    days.push({ day, ledger: said, ...(await countDay(tx, deploymentId, day)) });
+    said.push({ day, ledger: await ledger.read(deploymentId, { fromMs, toMs: fromMs + 86_400_000 }) });
   }
+  const days: RecountDay[] = [];
+  for (const one of said) days.push({ ...one, ...(await countDay(tx, deploymentId, one.day)) });
   return { segments, days, buffered: new Map(buffered.map(({ epoch, n }) => [epoch, n])) };
 }
 
 async function countDay(tx: Reader, deploymentId: number, day: string) {
+  // Every row is looked at: hash joins, whatever Postgres thinks of tables that it has not analyzed yet.
+  await tx.$executeRaw`SELECT set_config('enable_nestloop', 'off', true)`;
   const [counts] = await tx.$queryRaw<{ captured: number; dropped: number }[]>`
     SELECT (SELECT count(*)::float8 FROM captures
              WHERE day = ${day}::date AND deployment_id = ${deploymentId}) AS captured,

@@ -2,7 +2,7 @@ import { type Alerts, createAlerts } from "./alerts.js";
 import { type AnswerStore, createAnswerStore } from "./answers.js";
 import { type Breakers, createBreakers } from "./breakers.js";
 import { createCatalogue } from "./catalogue.js";
-import { createPrisma } from "./client.js";
+import { createPrisma, type PrismaOptions } from "./client.js";
 import { type Comparisons, createComparisons } from "./comparisons.js";
 import { createDeadWorks, type DeadWorks } from "./dead-works.js";
 import { createErasing, type Erasing } from "./erasing.js";
@@ -66,7 +66,7 @@ export interface Store {
  *
  * @param options.poolMax connections held at most.
  */
-export function createStore(databaseUrl: string, options: { poolMax?: number } = {}): Store {
+export function createStore(databaseUrl: string, options: PrismaOptions = {}): Store {
   const prisma = createPrisma(databaseUrl, options);
   return {
     registry: createRegistry(prisma),
