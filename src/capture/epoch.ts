@@ -38,10 +38,15 @@ export interface Epoch extends EpochIdentity {
   takeCutAgain(): void;
   /** The epoch has ended in order, and everything is accounted for. */
   end(): Promise<void>;
-  /** Brings the newest cut onto the disk, before anything is shipped under it. @throws when the disk refuses */
-  sync(): Promise<void>;
-  /** A shipment's minutes as a cut for Postgres; each call outranks those before. */
-  ledgerCut(minutes: LedgerMinute[]): LedgerCut;
+  /** Whether a file was being sent when an earlier process died, and has not been sent again. */
+  readonly isSending: boolean;
+  /**
+   * A shipment's minutes as a cut for Postgres, once the journal on disk says the same: what is shipped must not be
+   * forgotten by a crash, the account would fall behind Postgres'. Each call outranks those before. Cuts that are taken
+   * meanwhile are no part of it.
+   * @throws when the disk refuses
+   */
+  syncedCut(minutes: LedgerMinute[]): Promise<LedgerCut>;
   /**
    * A file is about to be shipped: after a crash it goes first, for until it is sent again no other cut is right.
    * Returns whether that was said before already: then its segment may be catalogued.
@@ -131,11 +136,13 @@ export function openEpoch(deps: {
       await journal.sync();
     },
 
-    sync: () => journal.sync(),
+    get isSending() {
+      return sending !== null && !done.has(sending.name);
+    },
 
-    ledgerCut(minutes) {
+    async syncedCut(minutes) {
       shipments += 1;
-      return {
+      const cut: LedgerCut = {
         epoch: identity.epoch,
         gateway: identity.gateway,
         startedAtMs: identity.startedAtMs,
@@ -145,6 +152,8 @@ export function openEpoch(deps: {
         state: ended ?? "live",
         counts: minutes,
       };
+      await journal.sync();
+      return cut;
     },
 
     beginSending(file) {

@@ -100,7 +100,6 @@ export function openJournal(path: string, everything: () => JournalRecord): Jour
       bytes = writeFrame(spare, 0, everything());
       fdatasyncSync(spare);
       renameSync(sparePath, path);
-      syncFolder(dirname(path));
     } catch (error) {
       // What was written of it may not be taken for records behind a shorter one.
       ftruncateSync(spare, 0);
@@ -116,6 +115,7 @@ export function openJournal(path: string, everything: () => JournalRecord): Jour
     ftruncateSync(fd, bytes);
     setAside();
     void closeAfterSync(old).then(() => closed || setAside());
+    syncFolder(dirname(path));
   }
 
   return {
@@ -148,7 +148,11 @@ export function openJournal(path: string, everything: () => JournalRecord): Jour
             ),
         );
         await syncing;
-        if (failure !== null) throw failure;
+        if (failure !== null) {
+          // The kernel tells of it once: the next sync may not take its silence for the bytes of this one.
+          incomplete = true;
+          throw failure;
+        }
         // What was refused meanwhile is part of the account that will be shipped.
       } while (incomplete);
     },

@@ -17,9 +17,6 @@ const headWord = 0;
 const tailWord = 16;
 const controlWords = 32;
 
-/** An empty ring is begun anew beyond this: what was written lately is in the caches, and has its memory already. */
-const warmBytes = 4 * 1024 ** 2;
-
 /** The shared memory of a ring; both threads make their side from it. */
 export interface RingMemory {
   control: SharedArrayBuffer;
@@ -66,8 +63,7 @@ export function createRingProducer(memory: RingMemory): RingProducer {
       if (head >= tail) {
         // Head may never catch up with the tail: equal positions mean an empty ring.
         const fitsBeforeEnd = tail > 0 ? size <= capacity - head : size < capacity - head;
-        const beginsAnew = head === tail && head >= warmBytes && size < tail;
-        if (beginsAnew || !fitsBeforeEnd) {
+        if (!fitsBeforeEnd) {
           if (size >= tail) return -1;
           data.writeInt32LE(capacity - head, head);
           data.writeInt32LE(recordKind.skip, head + kindOffset);

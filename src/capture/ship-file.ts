@@ -62,9 +62,8 @@ export async function shipFile(
   for (const { key, body } of bodies) await blobs.put(key, body);
   await blobs.put(blobKey, bytes);
 
-  // What is shipped must not be forgotten by a crash: the account would fall behind Postgres'.
-  await epoch.sync();
   const shipment = epoch.account.ship(content.outcome);
+  const cut = await epoch.syncedCut(shipment.minutes);
   const segment = { id: segmentId, deploymentId, day, gatewayEpoch: epoch.epoch, blobKey, sha256 };
   beforeCommit();
   try {
@@ -72,7 +71,7 @@ export async function shipFile(
       segment: { ...segment, bytes: bytes.length },
       captures: content.captures.map(rowOf),
       bodies: bodies.map(({ sha256, bytes, refs }) => ({ sha256, bytes, refs })),
-      cut: epoch.ledgerCut(shipment.minutes),
+      cut,
     });
     for (const { key, sha256, body } of bodies) {
       if (revivedBodies.includes(sha256)) await blobs.put(key, body);
@@ -93,9 +92,8 @@ async function shipOutcome(
   file: ClosedFile,
   outcome: FileOutcome,
 ): Promise<bigint[]> {
-  await epoch.sync();
   const shipment = epoch.account.ship(outcome);
-  await catalogue.shipCut(epoch.ledgerCut(shipment.minutes));
+  await catalogue.shipCut(await epoch.syncedCut(shipment.minutes));
   await epoch.fileDone(file, shipment.arrived());
   return [];
 }

@@ -1,9 +1,10 @@
 import { rmSync } from "node:fs";
+import { join } from "node:path";
 import type { BlobStore } from "../blobs/blobs.js";
 import { messageOf } from "../errors.js";
 import type { Logger } from "../log.js";
 import type { Catalogue } from "../store/groups.js";
-import type { Epoch } from "./epoch.js";
+import { type Epoch, epochFiles } from "./epoch.js";
 import { shipFile } from "./ship-file.js";
 import type { ClosedFile } from "./spool-file.js";
 
@@ -70,10 +71,9 @@ export function createShipper(deps: {
     const idleIsNews = epoch.cut > ward.shippedCut && now - ward.loneCutAtMs >= idleCutEveryMs;
     if (ward.uncertain || !due || !(epoch.account.dirty || stateIsNews || idleIsNews)) return false;
     ward.loneCutAtMs = now;
-    await epoch.sync();
     const shipment = epoch.account.ship();
     const { state, cut } = epoch;
-    await catalogue.shipCut(epoch.ledgerCut(shipment.minutes));
+    await catalogue.shipCut(await epoch.syncedCut(shipment.minutes));
     shipment.arrived();
     ward.shippedState = state;
     ward.shippedCut = cut;
@@ -83,6 +83,10 @@ export function createShipper(deps: {
   function retire(ward: Ward): void {
     wards.splice(wards.indexOf(ward), 1);
     ward.epoch.close();
+    // In this order, should it end halfway: a reservation without a journal would settle as lost.
+    for (const name of [epochFiles.reservation, epochFiles.journal]) {
+      rmSync(join(ward.epoch.folder, name), { force: true });
+    }
     rmSync(ward.epoch.folder, { recursive: true, force: true });
   }
 
@@ -155,7 +159,7 @@ export function createShipper(deps: {
   const running = run();
   return {
     add(epoch) {
-      wards.push({ epoch, loneCutAtMs: 0, shippedCut: 0, shippedState: null, uncertain: false });
+      wards.push({ epoch, loneCutAtMs: 0, shippedCut: 0, shippedState: null, uncertain: epoch.isSending });
     },
     wake() {
       if (failures === 0) rouse();

@@ -63,6 +63,8 @@ export function startCaptureSide(deps: {
   memory: SharedMemory;
   root: string;
   epoch: string;
+  /** Wall clock from when on requests are counted under this epoch. */
+  openedAtMs: number;
   gateway: string;
   ended: readonly EndedEpoch[];
   spoolBytesMax: number;
@@ -131,10 +133,14 @@ export function startCaptureSide(deps: {
     ),
   });
 
+  /** Folders that were taken over and could not be read: they are tried again. */
+  let unsettled: string[] = [];
+
   /** Epochs of dead capture sides become ours to ship, one at a time. */
   async function adopt(): Promise<void> {
     if (shipper === null) return;
-    const folders = holder.adopt(new Set(ended.map((one) => one.epoch)));
+    const folders = [...unsettled, ...holder.adopt(new Set(ended.map((one) => one.epoch)))];
+    unsettled = [];
     for (const adopted of folders) {
       try {
         const known = ended.find((one) => adopted.endsWith(one.epoch))?.received;
@@ -147,6 +153,7 @@ export function startCaptureSide(deps: {
         log.info({ epoch: epoch.epoch, files: epoch.files.length }, "took up what an earlier gateway left");
         keep(epoch, epoch.files);
       } catch (error) {
+        unsettled.push(adopted);
         log.error(
           { folder: adopted, error: messageOf(error) },
           "cannot take up what an earlier gateway left",
@@ -215,18 +222,19 @@ export function startCaptureSide(deps: {
 function beginEpoch(deps: {
   root: string;
   epoch: string;
+  openedAtMs: number;
   gateway: string;
   account: Account;
   clock: () => number;
   clockOffsetMs: () => number;
   onJournalError: (error: unknown) => void;
 }) {
-  const { root, epoch, gateway, account, clock, clockOffsetMs, onJournalError } = deps;
+  const { root, epoch, openedAtMs, gateway, account, clock, clockOffsetMs, onJournalError } = deps;
   const identity = {
     epoch,
     gateway,
-    startedAtMs: Date.now(),
-    startedMonotonicMs: Number(process.hrtime.bigint() / 1_000_000n),
+    startedAtMs: openedAtMs,
+    startedMonotonicMs: Number(process.hrtime.bigint() / 1_000_000n) - (Date.now() - openedAtMs),
     bootId: bootId(),
   };
   mkdirSync(root, { recursive: true, mode: 0o700 });
@@ -234,7 +242,7 @@ function beginEpoch(deps: {
   try {
     const folder = join(holder.folder, epoch);
     mkdirSync(folder, { mode: 0o700 });
-    writeFileSync(join(folder, epochFiles.identity), JSON.stringify(identity));
+    writeFileSync(join(folder, epochFiles.identity), JSON.stringify(identity), { flush: true });
     const live = openEpoch({ identity, folder, account, before: null, clockOffsetMs, onJournalError });
     const reservation = openReservation(join(folder, epochFiles.reservation));
     for (const made of [folder, holder.folder, root]) syncFolder(made);

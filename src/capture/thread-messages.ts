@@ -8,6 +8,7 @@ export interface ThreadData {
   config: Omit<Config, "secret">;
   memory: SharedMemory;
   epoch: string;
+  openedAtMs: number;
   /** Name of the gateway, for people. */
   gateway: string;
   ended: EndedEpoch[];

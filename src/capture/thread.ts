@@ -15,7 +15,7 @@ const statsEveryMs = 1_000;
 /** Shipping goes one by one; the rest is for the watch. */
 const poolMax = 3;
 
-const { config, memory, epoch, gateway, ended } = workerData as ThreadData;
+const { config, memory, epoch, openedAtMs, gateway, ended } = workerData as ThreadData;
 const tell = (message: FromThread) => parentPort!.postMessage(message);
 const log = createLogger(config, "gateway-capture");
 
@@ -52,6 +52,7 @@ const side = startCaptureSide({
   memory,
   root: join(config.dataDir, "spool"),
   epoch,
+  openedAtMs,
   gateway,
   ended,
   spoolBytesMax: config.spoolBytesMax,

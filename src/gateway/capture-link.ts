@@ -37,6 +37,7 @@ export interface CaptureLink {
 
 interface Life {
   epoch: string;
+  openedAtMs: number;
   memory: SharedMemory;
   tally: Tally;
   used: () => number;
@@ -71,11 +72,14 @@ export async function startCaptureLink(deps: {
     const ring = createRingProducer(memory.ring);
     const sequences = createSequenceWriter(memory.sequences);
     const tally = createTally({ ring, sequences, clock: Date.now });
-    return { epoch: newId(), memory, tally, used: ring.used, cameUp: false };
+    return { epoch: newId(), openedAtMs: Date.now(), memory, tally, used: ring.used, cameUp: false };
   }
 
-  function startThread({ memory, epoch }: Life): Worker {
-    const workerData: ThreadData = { config: threadConfig, memory, epoch, gateway, ended: [...ended] };
+  function startThread({ memory, epoch, openedAtMs }: Life): Worker {
+    const workerData: ThreadData = {
+      ...{ config: threadConfig, memory, epoch, openedAtMs, gateway },
+      ended: [...ended],
+    };
     const worker = new Worker(threadMain, { workerData, name: "capture" });
     worker.on("message", hear);
     worker.on("error", (error) => log.error({ error: messageOf(error) }, "the capture thread failed"));
@@ -152,7 +156,7 @@ export async function startCaptureLink(deps: {
       clearTimeout(restartTimer);
       const deadlineAtMs = performance.now() + deadlineMs;
       // The ring may be full for a moment; the capture thread is emptying it.
-      while (!life.tally.cut() && performance.now() < deadlineAtMs) await sleep(5);
+      while (!life.tally.cut() && up && performance.now() < deadlineAtMs) await sleep(5);
       if (up) {
         const message: ToThread = {
           kind: "close",

@@ -216,7 +216,7 @@ async function shipOne(
 
 async function shipCut(epoch: Epoch, catalogue: Catalogue): Promise<void> {
   const shipment = epoch.account.ship();
-  await catalogue.shipCut(epoch.ledgerCut(shipment.minutes));
+  await catalogue.shipCut(await epoch.syncedCut(shipment.minutes));
   shipment.arrived();
 }
 
