@@ -9,7 +9,7 @@ import { visibleMs } from "./pipeline/visible.js";
 import { hasDebianPostgres } from "./servers.js";
 import { speedup, takeTurns } from "./timing.js";
 
-/** Of a turn. A worker runs for days: what its first few thousand requests cost, before they are compiled, is not the subject. */
+/** Of a turn. A worker runs for days: what its first few thousand requests cost, not compiled yet, is not the subject. */
 const segments = 48;
 const rounds = 4;
 const path = `/v2/models/${modelName}/infer`;

@@ -101,8 +101,8 @@ async function recoverFiles(
     files.push({ path, name, bytes, minutes, ...parsed });
   }
   if (sending === null || done.has(sending.name)) return { files, records };
-  // Its segment may be catalogued: until it is sent again, every other cut would count its captures as buffered too. What
-  // it had, and has no more, is counted when it is known whether it is.
+  // Its segment may be catalogued: until it is sent again, every other cut would count its captures as buffered too.
+  // What it had, and has no more, is counted when it is known whether it is.
   const { name, minutes } = sending;
   const found = files.find((file) => file.name === name);
   const first = found ?? { path: join(folder, name), name, bytes: 0, ...parseSpoolFileName(name)! };

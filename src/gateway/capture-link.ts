@@ -22,8 +22,8 @@ const restartMs = { first: 1_000, most: 30_000 };
 
 /**
  * The serving thread's end of the capture side. When the capture thread dies, requests are served on; a new one begins
- * a new epoch, with an account of its own, and settles the old one. One that did not even come up, since its spool cannot
- * be used, say, has begun no epoch: the next tries to begin the same, and counts what came meanwhile.
+ * a new epoch, with an account of its own, and settles the old one. One that did not even come up, since its spool
+ * cannot be used, say, has begun no epoch: the next tries to begin the same, and counts what came meanwhile.
  */
 export interface CaptureLink {
   /** The account of the epoch that is under way. */

@@ -45,7 +45,7 @@ export function createCatalogue(prisma: PrismaClient): Catalogue {
     async capturesOf(segmentId) {
       const counts = await prisma.segmentCount.findMany({ where: { segmentId } });
       if (counts.length === 0) return null;
-      return new Map(counts.map(({ minute, captures }) => [minute.getTime(), Number(captures)]));
+      return new Map(counts.map(({ minute, captures }) => [minute.getTime(), captures]));
     },
 
     async shipCut(cut) {

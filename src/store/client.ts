@@ -12,8 +12,8 @@ export interface PrismaOptions {
  * A Prisma client over its own pool of at most `poolMax` connections.
  *
  * No wait is without end: 5 s for a connection, `statementMs` (30 s) for a statement on the server, 5 s more for its
- * answer when the server is silent. The session's time zone is UTC because the adapter writes times without a zone and reads them
- * ignoring the zone that came along.
+ * answer when the server is silent. The session's time zone is UTC because the adapter writes times without a zone and
+ * reads them ignoring the zone that came along.
  */
 export function createPrisma(databaseUrl: string, options: PrismaOptions = {}): PrismaClient {
   const { poolMax = 10, statementMs = 30_000 } = options;
