@@ -53,11 +53,12 @@ export async function fill(database: BenchDatabase, comparisons: number): Promis
     }
   };
   const filled = Promise.all([worker(), worker()]);
-  await foldUntil(filled, database.store);
+  await foldWhile(filled, database.store);
   await query(catalogue(deploymentId, runId));
+  await database.store.rollups.compact();
   for (const table of filledTables) await query(`ANALYZE ${table}`);
   // As the server does by itself, where nobody has told it not to: what was folded leaves no trace.
-  for (const table of ["segments", "work", "segment_counts", "rollup_deltas", "rollups"]) {
+  for (const table of ["segments", "work", "rollup_deltas", "rollups", "ledger_deltas", "ledger_rollups"]) {
     await query(`VACUUM ANALYZE ${table}`);
   }
   return {
@@ -69,8 +70,8 @@ export async function fill(database: BenchDatabase, comparisons: number): Promis
 
 const filledTables = ["outcomes", "output_diffs", "captures"] as const;
 
-/** Folds what is counted while the tables are filled, and all of it at the end. */
-async function foldUntil(filled: Promise<unknown>, { rollups }: BenchDatabase["store"]): Promise<void> {
+/** Folds what is counted while the tables are filled. */
+async function foldWhile(filled: Promise<unknown>, { rollups }: BenchDatabase["store"]): Promise<void> {
   let busy = true;
   const ended = filled.finally(() => {
     busy = false;
@@ -82,7 +83,6 @@ async function foldUntil(filled: Promise<unknown>, { rollups }: BenchDatabase["s
     }
   };
   await Promise.all([ended, fold()]);
-  await rollups.compact();
 }
 
 /** Near enough: of many rows, ten thousand are looked at. */
@@ -268,6 +268,9 @@ function catalogue(deploymentId: number, runId: number): string {
       FROM counted WINDOW w AS (PARTITION BY work_id) ORDER BY work_id, minute;
     INSERT INTO segment_counts (segment_id, minute, deployment_id, captures)
       SELECT ${segmentId("work_id")}, minute, ${deploymentId}, sum(n) FROM counted GROUP BY work_id, minute;
+    INSERT INTO ledger_deltas (deployment_id, minute, labels, counts)
+      SELECT ${deploymentId}, minute, ARRAY['assigned:${runId}', 'captured:${runId}'], ARRAY[sum(n), sum(n)]
+      FROM counted GROUP BY minute;
     INSERT INTO work (id, segment_id, run_id, first_row, rows, state, lease, done_at)
       SELECT work_id, ${segmentId("work_id")}, ${runId}, 0, sum(n), 'done', 1, max(last_at) FROM counted GROUP BY work_id;
     SELECT setval('work_id_seq', (SELECT max(id) FROM work));

@@ -22,7 +22,12 @@ export async function backfillRun(
       INSERT INTO work (segment_id, run_id, first_row, rows, backfill)
       SELECT id, ${runId}, 0, captures, true FROM newest WHERE so_far <= ${capturesMax}
       ON CONFLICT DO NOTHING
-      RETURNING rows
+      RETURNING segment_id, rows
+    ), account AS (
+      INSERT INTO ledger_deltas (deployment_id, minute, labels, counts)
+      SELECT c.deployment_id, c.minute, ARRAY[${`backfilled:${runId}`}], ARRAY[sum(c.captures)]
+      FROM given JOIN segment_counts c USING (segment_id)
+      GROUP BY 1, 2
     )
     SELECT coalesce(sum(rows), 0)::int AS captures FROM given`;
   return row!.captures;

@@ -68,9 +68,8 @@ interface CommitRow {
  * before. If the two revisions differ, runs may have been opened or closed that this statement does not see: it does
  * nothing then, and is sent again.
  *
- * A segment counts as created not before any run that it has work for, and a run as opened after all segments that it
- * has none for (see `openLiveRun`), whatever the clock does. By this the ledger tells captures that were never
- * assigned to a run from work that is missing.
+ * Captures are counted by the newest live run that the statement sees: those of a run before another were never
+ * assigned to that one, and all from then on were. By this the ledger tells them from work that is missing.
  */
 function commitStatement({ segment, captures, bodies, cut }: SegmentCommit): Prisma.Sql {
   const times = captures.map((capture) => capture.receivedAtMs);
@@ -84,11 +83,10 @@ function commitStatement({ segment, captures, bodies, cut }: SegmentCommit): Pri
       WHERE revision = (SELECT d.revision FROM deployments d WHERE d.id = ${segment.deploymentId})
     ), new_segment AS (
       INSERT INTO segments (id, deployment_id, day, gateway_epoch, blob_key, sha256, bytes, captures,
-                            first_at, last_at, created_at)
+                            first_at, last_at)
       SELECT ${segment.id}::uuid, id, ${segment.day}::date, ${segment.gatewayEpoch}::uuid, ${segment.blobKey},
              ${segment.sha256}, ${segment.bytes}::bigint, ${captures.length}::int,
-             ${firstAt}::timestamptz, ${lastAt}::timestamptz,
-             greatest(clock_timestamp(), (SELECT max(opened_at) FROM runs WHERE deployment_id = current.id))
+             ${firstAt}::timestamptz, ${lastAt}::timestamptz
       FROM current
       ON CONFLICT (id) DO NOTHING
       RETURNING id, deployment_id
@@ -126,6 +124,7 @@ function commitStatement({ segment, captures, bodies, cut }: SegmentCommit): Pri
       SELECT s.id, date_trunc('minute', c.received_at), s.deployment_id, count(*)
       FROM new_segment s, new_captures c
       GROUP BY 1, 2, 3
+      RETURNING deployment_id, minute, captures::bigint
     ), given_body AS (
       SELECT * FROM unnest(
         ${column(bodies, (b) => b.sha256)}::text[],
@@ -148,7 +147,15 @@ function commitStatement({ segment, captures, bodies, cut }: SegmentCommit): Pri
       FROM new_segment s JOIN runs r ON r.deployment_id = s.deployment_id
       WHERE r.kind = 'live' AND r.state = 'open'
       ORDER BY r.id
-      RETURNING id, enqueued_at
+      RETURNING id, run_id, enqueued_at
+    ), account AS (
+      INSERT INTO ledger_deltas (deployment_id, minute, labels, counts)
+      SELECT c.deployment_id, c.minute, labels, array_fill(c.captures, ARRAY[cardinality(labels)])
+      FROM new_counts c, LATERAL (
+        SELECT ARRAY (SELECT 'assigned:' || run_id FROM new_work) || ('captured:' || coalesce((
+          SELECT max(r.id) FROM runs r WHERE r.deployment_id = c.deployment_id AND r.kind = 'live'
+        ), 0)) AS labels
+      ) AS l
     ), ${cutParts(cut, Prisma.sql`EXISTS (SELECT 1 FROM current)`)}
     SELECT EXISTS (SELECT 1 FROM locked) AS found,
            EXISTS (SELECT 1 FROM current) AS current,

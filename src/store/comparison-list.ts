@@ -149,7 +149,7 @@ async function lacksOutput(prisma: PrismaClient, { runId, output }: ComparisonQu
   const [row] = await prisma.$queryRaw<{ some: boolean; this: boolean }[]>`
     SELECT count(*) > 0 AS some, coalesce(bool_or(series = ${`output/${output}`}), FALSE) AS this
     FROM (
-      SELECT series FROM rollups WHERE run_id = ${runId} AND axis = 'captured' AND level = 'run'
+      SELECT series FROM rollups WHERE run_id = ${runId} AND axis = 'captured' AND level = 'ever'
       UNION ALL
       SELECT series FROM rollup_deltas WHERE run_id = ${runId}
     ) AS counted

@@ -109,7 +109,7 @@ export interface Rollups {
   summary(runId: number, range: TimeRange): Promise<Map<string, SeriesCounts>>;
   /** Of dispositions, results and decisions, the same over the minutes in which they were judged, from `sinceMs` on. */
   window(runId: number, sinceMs: number): Promise<Map<string, SeriesCounts>>;
-  /** Folds deltas into rollups, until none are left. Returns how many; 0 as well while another process folds. */
+  /** Folds deltas, of comparisons and of the ledger's account, into rollups, until none are left. Returns how many; 0 as well while another process folds. */
   compact(): Promise<number>;
   /** Drops rollups of minutes and of hours that are older than so many days; coarser ones stay. Returns how many. */
   dropFine(keep: { minuteDays: number; hourDays: number }): Promise<number>;

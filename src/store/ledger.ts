@@ -1,8 +1,9 @@
 import type { PrismaClient } from "./client.js";
 import { Prisma } from "./generated/client.js";
 import type { LedgerReader } from "./groups.js";
+import { accountParts } from "./ledger-rollups.js";
 import { readHorizons } from "./rollup-horizons.js";
-import { spansOf, wholeRun } from "./rollup-spans.js";
+import { allTime, spansOf } from "./rollup-spans.js";
 import { partsOf } from "./rollups.js";
 import { timeOrEdge } from "./sql.js";
 import type { CandidateLedger, Imbalance, Ledger, TimeRange } from "./types.js";
@@ -23,30 +24,17 @@ export function createLedgerReader(prisma: Reader): LedgerReader {
 async function readRow(prisma: Reader, deploymentId: number, range: TimeRange): Promise<LedgerRow> {
   const spans = spansOf(range, await readHorizons(prisma));
   const [from, to] = [timeOrEdge(spans.fromMs), timeOrEdge(spans.toMs)];
-  const during = (alias: string) => {
-    const t = Prisma.raw(alias);
-    return Prisma.sql`${t}.deployment_id = ${deploymentId} AND ${t}.minute >= ${from}::timestamptz AND ${t}.minute < ${to}::timestamptz`;
-  };
   const [row] = await prisma.$queryRaw<LedgerRow[]>`
-    WITH span AS (
-      SELECT ${deploymentId}::int AS deployment_id, ${from}::timestamptz AS "from", ${to}::timestamptz AS "to"
-    ), account AS (
-      SELECT * FROM ledger_counts l WHERE ${during("l")}
-    ), reason AS (
-      SELECT 'notEligible' AS term, key, value FROM account, jsonb_each_text(not_eligible)
-      UNION ALL
-      SELECT 'dropped', key, value FROM account, jsonb_each_text(dropped)
-    ), reasons AS (
-      SELECT term, key, sum(value::bigint) AS n FROM reason GROUP BY term, key
-    ), catalogued AS (
-      SELECT segment_id, sum(captures) AS captures FROM segment_counts c WHERE ${during("c")} GROUP BY segment_id
-    ), gone AS (
-      SELECT coalesce(sum(captures), 0) AS captures FROM dropped_minutes d WHERE ${during("d")}
-    ), live AS (
-      SELECT DISTINCT ON (c.id) c.name, r.id AS run_id, r.opened_at
-      FROM candidates c JOIN runs r ON r.candidate_id = c.id JOIN span s ON s.deployment_id = c.deployment_id
-      WHERE r.kind = 'live' AND c.state = 'active'
+    WITH live AS MATERIALIZED (
+      SELECT DISTINCT ON (c.id) c.name, r.id AS run_id
+      FROM candidates c JOIN runs r ON r.candidate_id = c.id
+      WHERE c.deployment_id = ${deploymentId} AND r.kind = 'live' AND c.state = 'active'
       ORDER BY c.id, r.id DESC
+    ), account AS (
+      SELECT label, sum(sign * n) AS n
+      FROM (${accountParts(deploymentId, spans)}) AS part, unnest(labels, counts) AS cell(label, n)
+      GROUP BY label
+      HAVING sum(sign * n) <> 0
     ), ended AS (
       SELECT run_id, label, sum(sign * n) AS n
       FROM (${partsOf("captured", spans, Prisma.sql`ARRAY (SELECT run_id FROM live)`, "dispositions")}) AS part,
@@ -55,43 +43,19 @@ async function readRow(prisma: Reader, deploymentId: number, range: TimeRange): 
       HAVING sum(sign * n) <> 0
     ), pending AS (
       SELECT w.run_id, count(*) AS n
-      FROM span, work w JOIN live USING (run_id)
+      FROM work w JOIN live USING (run_id)
       JOIN segments s ON s.id = w.segment_id
       JOIN captures c ON c.day = s.day AND c.segment_id = s.id
       WHERE w.state IN ('pending', 'leased') AND c."row" >= w.first_row AND c."row" < w.first_row + w.rows
-        AND c.received_at >= span."from" AND c.received_at < span."to"
+        AND c.received_at >= ${from}::timestamptz AND c.received_at < ${to}::timestamptz
       GROUP BY w.run_id
-    ), share AS (
-      SELECT run_id,
-             sum(c.captures) FILTER (WHERE assigned) AS assigned,
-             sum(c.captures) FILTER (WHERE NOT assigned AND s.created_at < live.opened_at) AS not_assigned
-      FROM live, catalogued c JOIN segments s ON s.id = c.segment_id,
-           -- Looked up once: without OFFSET 0, once for each of the sums.
-           LATERAL (SELECT EXISTS (
-             SELECT 1 FROM work w WHERE w.segment_id = s.id AND w.run_id = live.run_id
-           ) AS assigned OFFSET 0) AS a
-      GROUP BY run_id
-    ), gone_share AS (
-      SELECT d.run_id, sum(d.assigned) AS assigned FROM dropped_run_minutes d JOIN live USING (run_id), span s
-      WHERE d.minute >= s."from" AND d.minute < s."to"
-      GROUP BY d.run_id
     )
-    SELECT (SELECT jsonb_build_object(
-             'received', coalesce(sum(received), 0), 'inFlight', coalesce(sum(in_flight), 0),
-             'sampledOut', coalesce(sum(sampled_out), 0), 'lost', coalesce(sum(lost), 0),
-             'buffered', coalesce(sum(buffered), 0)) FROM account) AS gateway,
-           (SELECT coalesce(jsonb_object_agg(key, n), '{}') FROM reasons
-             WHERE term = 'notEligible') AS "notEligible",
-           (SELECT coalesce(jsonb_object_agg(key, n), '{}') FROM reasons WHERE term = 'dropped') AS dropped,
-           (SELECT coalesce(sum(captures), 0) FROM catalogued)::float8 + (SELECT captures FROM gone)::float8 AS captured,
+    SELECT (SELECT coalesce(jsonb_object_agg(label, n), '{}') FROM account) AS account,
            (SELECT coalesce(jsonb_agg(jsonb_build_object(
-             'name', name, 'runId', live.run_id, 'assigned', coalesce(share.assigned, 0) + coalesce(gone_share.assigned, 0),
-             'notAssigned', coalesce(not_assigned, 0) + gone.captures - coalesce(gone_share.assigned, 0),
-             'pending', coalesce(pending.n, 0),
+             'name', name, 'runId', run_id, 'pending', coalesce(pending.n, 0),
              'ended', (SELECT coalesce(jsonb_object_agg(label, n), '{}') FROM ended
                WHERE ended.run_id = live.run_id)) ORDER BY name), '[]')
-             FROM live LEFT JOIN share USING (run_id) LEFT JOIN pending USING (run_id)
-             LEFT JOIN gone_share USING (run_id), gone) AS runs`;
+             FROM live LEFT JOIN pending USING (run_id)) AS runs`;
   return row!;
 }
 
@@ -100,61 +64,83 @@ type Counts = Record<string, number>;
 interface RunRow {
   name: string;
   runId: number;
-  /** Captures in segments that have work for the run, or had it before their day was dropped. */
-  assigned: number;
-  /** Captures in segments without, catalogued before the run was opened. */
-  notAssigned: number;
   pending: number;
   /** By label of the series `dispositions`. */
   ended: Counts;
 }
 
 interface LedgerRow {
-  gateway: Pick<Ledger, "received" | "inFlight" | "sampledOut" | "lost" | "buffered">;
-  notEligible: Counts;
-  dropped: Counts;
-  captured: number;
+  /** By label of `ledger_deltas`. */
+  account: Counts;
   runs: RunRow[];
 }
 
-function ledgerOf(row: LedgerRow): Ledger {
+function ledgerOf({ account, runs }: LedgerRow): Ledger {
   const candidates: Ledger["candidates"] = {};
-  for (const run of row.runs) {
+  for (const run of runs) {
     const terms = candidateLedger(run);
+    const before = notAssigned(account, run);
+    if (before > 0) terms.notReplayed.not_assigned = before;
     candidates[run.name] = terms;
-    if (run.notAssigned > 0) terms.notReplayed.not_assigned = run.notAssigned;
   }
-  const { notEligible, dropped, captured } = row;
   return {
-    ...row.gateway,
-    notEligible,
-    dropped,
-    captured,
+    ...gatewayTerms(account),
+    captured: capturedBefore(account, Number.POSITIVE_INFINITY),
     candidates,
-    balanced: imbalancesOf(row).length === 0,
+    balanced: imbalancesOf({ account, runs }).length === 0,
   };
 }
 
 /**
  * Every term was counted where it happened; the sums must meet. `received`: the requests of the deployment, and what
- * became of them, as the gateways counted them, with `captured` from the catalogue. For each live run, `assigned`: the
- * captures of works and those never assigned make up the deployment's; and `ended`: the captures its works stand for,
- * against the outcomes that the commits counted and the captures of works still open.
+ * became of them, as the gateways counted them, with `captured` as the commits of segments did. For each live run,
+ * `assigned`: the captures that were catalogued since it was opened, and those that got work for it then; and `ended`:
+ * the captures its works stand for, against the outcomes that their commits counted and the captures of works still
+ * open.
  */
-function imbalancesOf({ gateway, notEligible, dropped, captured, runs }: LedgerRow): Imbalance[] {
-  const { received, inFlight, sampledOut, lost, buffered } = gateway;
+function imbalancesOf({ account, runs }: LedgerRow): Imbalance[] {
+  const captured = capturedBefore(account, Number.POSITIVE_INFINITY);
+  const { received, inFlight, sampledOut, notEligible, dropped, lost, buffered } = gatewayTerms(account);
   const gone = inFlight + sampledOut + sum(notEligible) + sum(dropped) + lost + buffered;
   const sums: Imbalance[] = [
     { sum: "received", candidate: null, run: null, offBy: received - gone - captured },
-    ...runs.flatMap(({ name, runId, ...run }): Imbalance[] => {
-      const of = { candidate: name, run: runId };
+    ...runs.flatMap((run): Imbalance[] => {
+      const of = { candidate: run.name, run: run.runId };
+      const assigned = (account[`assigned:${run.runId}`] ?? 0) + backfilled(account, run);
       return [
-        { sum: "assigned", ...of, offBy: captured - run.assigned - run.notAssigned },
-        { sum: "ended", ...of, offBy: run.assigned - sumOfTerms(candidateLedger(run)) },
+        { sum: "assigned", ...of, offBy: captured - assigned - notAssigned(account, run) },
+        { sum: "ended", ...of, offBy: assigned - sumOfTerms(candidateLedger(run)) },
       ];
     }),
   ];
   return sums.filter(({ offBy }) => offBy !== 0);
+}
+
+function gatewayTerms(account: Counts) {
+  return {
+    received: account.received ?? 0,
+    inFlight: account.inFlight ?? 0,
+    sampledOut: account.sampledOut ?? 0,
+    notEligible: byReason(account, "notEligible:"),
+    dropped: byReason(account, "dropped:"),
+    lost: account.lost ?? 0,
+    buffered: account.buffered ?? 0,
+  };
+}
+
+/** Captures that were catalogued before a live run was opened: by then, one with a lower number was the newest. */
+function capturedBefore(account: Counts, runId: number): number {
+  const before = Object.entries(byReason(account, "captured:")).filter(([newest]) => Number(newest) < runId);
+  return sum(Object.fromEntries(before));
+}
+
+/** Captures from before a run that it was not given afterwards. */
+function notAssigned(account: Counts, run: RunRow): number {
+  return capturedBefore(account, run.runId) - backfilled(account, run);
+}
+
+function backfilled(account: Counts, { runId }: RunRow): number {
+  return account[`backfilled:${runId}`] ?? 0;
 }
 
 /** Replays with works of days that were dropped are left out: a cancelled work leaves no count. */
@@ -167,7 +153,7 @@ function replayImbalances(prisma: Reader, deploymentId: number): Promise<Imbalan
     JOIN candidates c ON c.id = r.candidate_id
     CROSS JOIN LATERAL (
       SELECT coalesce(sum(n), 0) AS n
-      FROM (${partsOf("captured", wholeRun, Prisma.sql`ARRAY[p.run_id]`, "dispositions")}) AS part,
+      FROM (${partsOf("captured", allTime, Prisma.sql`ARRAY[p.run_id]`, "dispositions")}) AS part,
         unnest(labels, counts) AS cell(label, n)
     ) AS ended
     CROSS JOIN LATERAL (

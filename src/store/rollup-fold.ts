@@ -6,16 +6,33 @@ export const foldMax = 2000;
 /** What alerts look at, by the time of judging. All else is only asked for by the time of capture. */
 const judgedSeries = ["dispositions", "results", "decisions"];
 
+/** In DO UPDATE: the counts of the row that is there and of the one that came, added up by label. */
+export const bothCounts = Prisma.sql`(
+      SELECT array_agg(label), array_agg(n)
+      FROM (
+        SELECT label, sum(n)::bigint AS n
+        FROM (
+          SELECT * FROM unnest(old.labels, old.counts) AS a(label, n)
+          UNION ALL
+          SELECT * FROM unnest(excluded.labels, excluded.counts) AS b(label, n)
+        ) AS both_sides
+        GROUP BY label
+      ) AS summed
+    )`;
+
+/** Of all compactors, one at a time folds: two might deadlock. */
+export const foldGuard = Prisma.sql`guard AS MATERIALIZED (
+    SELECT pg_try_advisory_xact_lock(hashtext('understudy'), hashtext('compact')) AS mine
+  )`;
+
 /**
  * Deltas leave in the statement that adds them to every level, so none is folded twice, none that is appended
  * meanwhile is lost, and the levels agree at every read, however late a capture of an old minute is judged. The sums
  * are made in DO UPDATE, from the row as it is once locked, not as the snapshot had it: right even if another
- * compactor has just finished. The lock only keeps two from working at a time, where they might deadlock.
+ * compactor has just finished.
  */
 export const foldStatement = Prisma.sql`
-  WITH guard AS MATERIALIZED (
-    SELECT pg_try_advisory_xact_lock(hashtext('understudy'), hashtext('compact')) AS mine
-  ), taken AS (
+  WITH ${foldGuard}, taken AS (
     DELETE FROM rollup_deltas
     WHERE id IN (SELECT id FROM rollup_deltas WHERE (SELECT mine FROM guard) ORDER BY id LIMIT ${foldMax})
     RETURNING run_id, captured_minute, judged_minute, primary_version, series, labels, counts, max
@@ -29,7 +46,7 @@ export const foldStatement = Prisma.sql`
       ('captured', 'minute', captured_minute),
       ('captured', 'hour', date_trunc('hour', captured_minute, 'UTC')),
       ('captured', 'day', date_trunc('day', captured_minute, 'UTC')),
-      ('captured', 'run', 'epoch'),
+      ('captured', 'ever', 'epoch'),
       ('judged', 'minute', judged_minute),
       ('judged', 'hour', date_trunc('hour', judged_minute, 'UTC')),
       ('judged', 'day', date_trunc('day', judged_minute, 'UTC'))
@@ -42,18 +59,7 @@ export const foldStatement = Prisma.sql`
     FROM cell
     GROUP BY 1, 2, 3, 4, 5, 6
     ON CONFLICT (run_id, axis, level, start, series, primary_version) DO UPDATE
-    SET (labels, counts, max) = (
-      SELECT array_agg(label), array_agg(n), greatest(old.max, excluded.max)
-      FROM (
-        SELECT label, sum(n)::bigint AS n
-        FROM (
-          SELECT * FROM unnest(old.labels, old.counts) AS a(label, n)
-          UNION ALL
-          SELECT * FROM unnest(excluded.labels, excluded.counts) AS b(label, n)
-        ) AS both_sides
-        GROUP BY label
-      ) AS summed
-    )
+    SET max = greatest(old.max, excluded.max), (labels, counts) = ${bothCounts}
   ), seen AS (
     INSERT INTO signature_sightings AS old (run_id, hash, count, first_minute, last_minute)
     SELECT run_id, label, sum(n)::bigint, min(captured_minute), max(captured_minute)

@@ -27,10 +27,11 @@ export async function dropFineRollups(
   keep: { minuteDays: number; hourDays: number },
 ): Promise<number> {
   const { minuteMs, hourMs } = await readHorizons(prisma);
-  const dropped = await prisma.$executeRaw`
-    DELETE FROM rollups
-    WHERE (level = 'minute' AND start < ${time(minuteMs)}::timestamptz)
+  const isOld = Prisma.sql`(level = 'minute' AND start < ${time(minuteMs)}::timestamptz)
        OR (level = 'hour' AND start < ${time(hourMs)}::timestamptz)`;
+  const dropped =
+    (await prisma.$executeRaw`DELETE FROM rollups WHERE ${isOld}`) +
+    (await prisma.$executeRaw`DELETE FROM ledger_rollups WHERE ${isOld}`);
   const dayBefore = (days: number) =>
     Prisma.sql`extract(epoch FROM date_trunc('day', now() - ${days}::int * interval '1 day', 'UTC')) * 1000`;
   await prisma.$executeRaw`

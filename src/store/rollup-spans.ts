@@ -1,11 +1,13 @@
+import { Prisma } from "./generated/client.js";
+import { column, timeOrEdge } from "./sql.js";
 import type { TimeRange } from "./types.js";
 
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
 const dayMs = 24 * hourMs;
 
-/** The levels of rollups, each adding up the one before it; `run` is all of a run, in one row. */
-export type RollupLevel = "minute" | "hour" | "day" | "run";
+/** The levels of rollups, each adding up the one before it; `ever` is all there is, in one row. */
+export type RollupLevel = "minute" | "hour" | "day" | "ever";
 
 /** Rows of one level, by their start: from `fromMs` on and before `toMs`. */
 export interface RollupSpan {
@@ -25,8 +27,8 @@ export interface RollupHorizons {
 }
 
 /** Before all times and after them. */
-const never = Number.NEGATIVE_INFINITY;
-const ever = Number.POSITIVE_INFINITY;
+const start = Number.NEGATIVE_INFINITY;
+const end = Number.POSITIVE_INFINITY;
 
 /** A range in its levels, and as it was widened. */
 export interface Spans {
@@ -35,11 +37,10 @@ export interface Spans {
   spans: readonly RollupSpan[];
 }
 
-/** All of a run. */
-export const wholeRun: Spans = {
-  fromMs: never,
-  toMs: ever,
-  spans: [whole("run", { fromMs: never, toMs: ever })],
+export const allTime: Spans = {
+  fromMs: start,
+  toMs: end,
+  spans: [whole("ever", { fromMs: start, toMs: end })],
 };
 
 /**
@@ -47,9 +48,9 @@ export const wholeRun: Spans = {
  * minutes, or to what is still kept where it begins or ends.
  */
 export function spansOf(range: TimeRange, horizons: RollupHorizons): Spans {
-  const fromMs = range.fromMs === null ? never : floor(range.fromMs, stepAt(range.fromMs, horizons));
-  const toMs = range.toMs === null ? ever : ceil(range.toMs, stepAt(range.toMs, horizons));
-  if (fromMs === never && toMs === ever) return wholeRun;
+  const fromMs = range.fromMs === null ? start : floor(range.fromMs, stepAt(range.fromMs, horizons));
+  const toMs = range.toMs === null ? end : ceil(range.toMs, stepAt(range.toMs, horizons));
+  if (fromMs === start && toMs === end) return allTime;
   const hours = { fromMs: ceil(fromMs, hourMs), toMs: floor(toMs, hourMs) };
   const days = { fromMs: ceil(hours.fromMs, dayMs), toMs: floor(hours.toMs, dayMs) };
   const spans =
@@ -67,6 +68,17 @@ export function spansOf(range: TimeRange, horizons: RollupHorizons): Spans {
           ...edge("minute", { fromMs: hours.toMs, toMs }),
         ];
   return { fromMs, toMs, spans: spans.filter((span) => span.fromMs < span.toMs) };
+}
+
+/** In FROM: the rows `span(level, "from", "to", sign, max)`. */
+export function spanRows(spans: readonly RollupSpan[]): Prisma.Sql {
+  return Prisma.sql`unnest(
+      ${column(spans, ({ level }) => level)}::text[],
+      ${column(spans, (span) => timeOrEdge(span.fromMs))}::timestamptz[],
+      ${column(spans, (span) => timeOrEdge(span.toMs))}::timestamptz[],
+      ${column(spans, ({ counts }) => counts)}::int[],
+      ${column(spans, ({ max }) => max)}::bool[]
+    ) AS span(level, "from", "to", sign, max)`;
 }
 
 type Range = Pick<RollupSpan, "fromMs" | "toMs">;

@@ -1,10 +1,11 @@
 import type { PrismaClient } from "./client.js";
 import { Prisma } from "./generated/client.js";
 import type { Rollups } from "./groups.js";
+import { foldLedgerStatement } from "./ledger-rollups.js";
 import { foldMax, foldStatement } from "./rollup-fold.js";
 import { dropFineRollups, readHorizons } from "./rollup-horizons.js";
-import { type Spans, spansOf } from "./rollup-spans.js";
-import { column, timeOrEdge } from "./sql.js";
+import { type Spans, spanRows, spansOf } from "./rollup-spans.js";
+import { timeOrEdge } from "./sql.js";
 import type { SeriesCounts, TimeRange } from "./types.js";
 
 type Axis = "captured" | "judged";
@@ -37,18 +38,20 @@ export function createRollups(prisma: PrismaClient): Rollups {
     );
   }
 
+  async function foldAll(statement: Prisma.Sql): Promise<number> {
+    for (let folded = 0; ; ) {
+      const [row] = await prisma.$queryRaw<{ taken: number }[]>(statement);
+      const taken = row?.taken ?? 0;
+      folded += taken;
+      if (taken < foldMax) return folded;
+    }
+  }
+
   return {
     summary: (runId, range) => read(runId, "captured", range),
     window: (runId, sinceMs) => read(runId, "judged", { fromMs: sinceMs, toMs: null }),
 
-    async compact() {
-      for (let folded = 0; ; ) {
-        const [row] = await prisma.$queryRaw<{ taken: number }[]>(foldStatement);
-        const taken = row?.taken ?? 0;
-        folded += taken;
-        if (taken < foldMax) return folded;
-      }
-    },
+    compact: async () => (await foldAll(foldStatement)) + (await foldAll(foldLedgerStatement)),
 
     dropFine: (keep) => dropFineRollups(prisma, keep),
   };
@@ -71,13 +74,7 @@ export function partsOf(
   const wanted = series === null ? Prisma.sql`TRUE` : Prisma.sql`series = ${series}`;
   return Prisma.sql`
     SELECT r.run_id, r.series, r.labels, r.counts, span.sign, CASE WHEN span.max THEN r.max END AS max
-    FROM unnest(
-      ${column(spans, ({ level }) => level)}::text[],
-      ${column(spans, (span) => timeOrEdge(span.fromMs))}::timestamptz[],
-      ${column(spans, (span) => timeOrEdge(span.toMs))}::timestamptz[],
-      ${column(spans, ({ counts }) => counts)}::int[],
-      ${column(spans, ({ max }) => max)}::bool[]
-    ) AS span(level, "from", "to", sign, max),
+    FROM ${spanRows(spans)},
     LATERAL (
       SELECT run_id, series, labels, counts, max FROM rollups
       WHERE run_id = ANY (${runIds}) AND axis = ${axis} AND level = span.level

@@ -15,9 +15,6 @@ export interface Pins {
 /**
  * Closes the candidate's live run, if any, and opens another. The caller holds the lock of {@link lockDeployment};
  * the raised revision tells a `commitSegment` that waited for it that there are runs which it does not see.
- *
- * The new run counts as opened after every segment that is catalogued already, even if the clock stepped back: what
- * the ledger calls `not_assigned` hangs on this order (see `commitSegment`).
  */
 export async function openLiveRun(tx: Transaction, pins: Pins): Promise<void> {
   const { deploymentId, candidateId, modelVersionId, policyId } = pins;
@@ -25,12 +22,7 @@ export async function openLiveRun(tx: Transaction, pins: Pins): Promise<void> {
   await tx.$executeRaw`
     UPDATE runs SET state = 'closed', closed_at = clock_timestamp()
     WHERE candidate_id = ${candidateId} AND kind = 'live' AND state = 'open'`;
-  await tx.$executeRaw`
-    INSERT INTO runs (kind, deployment_id, candidate_id, model_version_id, policy_id, opened_at)
-    VALUES ('live', ${deploymentId}, ${candidateId}, ${modelVersionId}, ${policyId}, greatest(
-      clock_timestamp(),
-      (SELECT max(created_at) + interval '1 millisecond' FROM segments WHERE deployment_id = ${deploymentId})
-    ))`;
+  await tx.run.create({ data: { kind: "live", deploymentId, candidateId, modelVersionId, policyId } });
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { PrismaClient } from "./client.js";
 import { Prisma } from "./generated/client.js";
-import { wholeRun } from "./rollup-spans.js";
+import { allTime } from "./rollup-spans.js";
 import { partsOf } from "./rollups.js";
 import { column, time } from "./sql.js";
 
@@ -37,7 +37,7 @@ export async function readSightings(
   const runs = Prisma.sql`${column(runIds, (id) => id)}::int[]`;
   const counted = await prisma.$queryRaw<{ runId: number; n: number }[]>`
     SELECT run_id AS "runId", sum(n)::float8 AS n
-    FROM (${partsOf("captured", wholeRun, runs, "results")}) AS part, unnest(labels, counts) AS cell(label, n)
+    FROM (${partsOf("captured", allTime, runs, "results")}) AS part, unnest(labels, counts) AS cell(label, n)
     WHERE label IN ('match', 'mismatch') GROUP BY run_id`;
   const samples = new Map(counted.map(({ runId: run, n }) => [run, n]));
   const seen = await prisma.$queryRaw<Cell[]>`

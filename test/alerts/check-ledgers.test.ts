@@ -51,8 +51,12 @@ async function openScene() {
            WHERE series = 'dispositions' AND run_id IN (SELECT id FROM runs WHERE deployment_id = $2)`,
           n,
         ),
-      assigned: (n: number) =>
-        count("UPDATE segment_counts SET captures = captures + $1 WHERE deployment_id = $2", n),
+      captured: (n: number) =>
+        count(
+          `UPDATE ledger_deltas SET counts[2] = counts[2] + $1
+           WHERE labels[2] LIKE 'captured:%' AND deployment_id = $2`,
+          n,
+        ),
     },
   };
 }
@@ -116,7 +120,7 @@ test.each([
 
 test("without a rule it fires all the same; a disabled rule keeps it quiet", async () => {
   const { deployment, alerts, miscount } = await openScene();
-  await miscount.assigned(1);
+  await miscount.captured(1);
   await check(noonMs);
   await check(noonMs + 30_000);
   const [alert, ...others] = await alerts();

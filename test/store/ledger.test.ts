@@ -163,33 +163,107 @@ test("captures from before a run was opened are not assigned to it", async () =>
   });
 });
 
-/** As if the clock of Postgres had stepped back an hour: all that is written carries times yet to come. */
-async function stepClockBack({ prisma }: World) {
-  await prisma.$executeRaw`UPDATE runs SET opened_at = opened_at + interval '1 hour'`;
-  await prisma.$executeRaw`UPDATE segments SET created_at = created_at + interval '1 hour'`;
-}
-
-test("a run that is opened after the clock stepped back is opened after all segments there are", async () => {
+test("captures that a run was given afterwards are assigned to it", async () => {
   const world = await openWorldForTest();
-  const { deployment, candidate } = await addShadow(world);
+  const { deployment } = await addShadow(world);
   const { registry, catalogue, ledger } = world.store;
-  await catalogue.commitSegment(segmentCommit(deployment.id, [captureRow(0)]));
-  await stepClockBack(world);
-  await catalogue.commitSegment(segmentCommit(deployment.id, [captureRow(0)]));
-  const revised = await registry.addCandidate(deployment.name, newCandidate({ sha256: "another" }));
-  expect(revised.liveRunId).not.toBe(candidate.liveRunId);
-  await catalogue.commitSegment(segmentCommit(deployment.id, [captureRow(0)]));
-  expect(await ledger.read(deployment.id, wholeTime)).toMatchObject({
-    candidates: { int8: { pending: 1, notReplayed: { not_assigned: 2 } } },
-    balanced: true,
+  const commit = (rows: number) =>
+    catalogue.commitSegment(
+      segmentCommit(
+        deployment.id,
+        Array.from({ length: rows }, (_, row) => captureRow(row)),
+      ),
+    );
+  await commit(3);
+  await commit(2);
+  await registry.addCandidate(deployment.name, {
+    ...newCandidate({ name: "late" }),
+    backfill: { sinceMs: null, capturesMax: 3 },
   });
+  await commit(4);
+  for (const during of ["before folding", "after folding"]) {
+    expect(await ledger.read(deployment.id, wholeTime), during).toMatchObject({
+      captured: 9,
+      candidates: { late: { pending: 7, notReplayed: { not_assigned: 2 } } },
+      balanced: true,
+    });
+    await world.store.rollups.compact();
+  }
 });
 
-test("work that is missing is missed although the clock stepped back", async () => {
+test("a cut counts by what it has more than the one before, and an older one not at all", async () => {
+  const world = await openWorldForTest();
+  const { deployment } = await addShadow(world);
+  const { catalogue, ledger, rollups } = world.store;
+  const { cut } = segmentCommit(deployment.id, [captureRow(0)]);
+  const ship = (sequence: number, received: number, dropped: Record<string, number>) =>
+    catalogue.shipCut({
+      ...cut,
+      sequence,
+      counts: [ledgerMinute(deployment.id, noonMs, { received, buffered: received, dropped })],
+    });
+  const read = () => ledger.read(deployment.id, wholeTime);
+  await ship(1, 5, { buffer_full: 2 });
+  await ship(2, 8, { buffer_full: 2, client_abort: 1 });
+  await rollups.compact();
+  await ship(1, 5, { buffer_full: 2 });
+  await ship(2, 8, { buffer_full: 2, client_abort: 1 });
+  expect(await read()).toMatchObject({ received: 8, dropped: { buffer_full: 2, client_abort: 1 } });
+  // All at once: whichever comes last, only the newest counts.
+  await Promise.all(Array.from({ length: 20 }, (_, i) => ship(3 + i, 10 + i, { client_abort: i })));
+  await ship(23, 30, { client_abort: 20 });
+  expect(await read()).toMatchObject({ received: 30, buffered: 30, dropped: { client_abort: 20 } });
+});
+
+test("a range says the same from deltas, from their levels, and when the finest are gone", async () => {
+  const world = await openWorldForTest();
+  const { deployment } = await addShadow(world);
+  const { catalogue, ledger, rollups } = world.store;
+  const hourMs = 60 * minuteMs;
+  const startMs = noonMs - 40 * 24 * hourMs;
+  // A segment of two captures 25 minutes apart every seven hours, for ten days.
+  for (let i = 0; i < 34; i++) {
+    const atMs = startMs + i * 7 * hourMs;
+    const captures = [
+      captureRow(0, { receivedAtMs: atMs }),
+      captureRow(1, { receivedAtMs: atMs + 25 * minuteMs }),
+    ];
+    await catalogue.commitSegment(segmentCommit(deployment.id, captures));
+  }
+  const hours = [
+    [0, 1],
+    [0.2, 7.2],
+    [0.5, 48.3],
+    [12, 36],
+    [36, 84],
+    [3.9, 200.1],
+  ].map(([from, to]) => ({ fromMs: startMs + from! * hourMs, toMs: startMs + to! * hourMs }));
+  const ranges = [...hours, { fromMs: startMs + 50 * hourMs, toMs: null }, wholeTime];
+  const read = () => Promise.all(ranges.map((range) => ledger.read(deployment.id, range)));
+  const fromDeltas = await read();
+  expect(fromDeltas.map(({ captured }) => captured)).toEqual([2, 2, 12, 8, 12, 56, 52, 68]);
+  for (const { captured, received, candidates, balanced } of fromDeltas) {
+    expect({ received, pending: candidates.int8!.pending, balanced }).toEqual({
+      ...{ received: 2 * captured, pending: captured, balanced: true },
+    });
+  }
+  expect(await rollups.compact()).toBeGreaterThan(0);
+  expect(await read()).toEqual(fromDeltas);
+  for (const _turn of [1, 2]) await rollups.dropFine({ minuteDays: 1, hourDays: 400 });
+  expect(
+    (await world.prisma.ledgerRollup.groupBy({ by: ["level"] })).map(({ level }) => level).sort(),
+  ).toEqual([...["day", "ever", "hour"]]);
+  // Those that begin and end with an hour; the others are widened.
+  const whole = [0, 3, 4, 6, 7];
+  const later = await read();
+  expect(whole.map((i) => later[i])).toEqual(whole.map((i) => fromDeltas[i]));
+  expect(later[1]!.captured).toBe(4);
+});
+
+test("work that is missing is missed", async () => {
   const world = await openWorldForTest();
   const { deployment } = await addShadow(world);
   const { catalogue, ledger } = world.store;
-  await stepClockBack(world);
   const { workIds } = await catalogue.commitSegment(segmentCommit(deployment.id, [captureRow(0)]));
   expect(await ledger.read(deployment.id, wholeTime)).toMatchObject({ captured: 1, balanced: true });
   await world.prisma.work.delete({ where: { id: workIds[0]! } });
@@ -254,12 +328,26 @@ describe("a planted miscount unbalances the ledger", () => {
     ["lost", "UPDATE ledger_counts SET lost = lost + 1"],
     ["dropped", `UPDATE ledger_counts SET dropped = '{"buffer_full": 1}'`],
     ["notEligible", `UPDATE ledger_counts SET not_eligible = '{"parse": 1}'`],
-    ["a minute of a gateway gone", `DELETE FROM ledger_counts WHERE ${one("ledger_counts", "epoch")}`],
-    ["a segment's minute gone", `DELETE FROM segment_counts WHERE ${one("segment_counts", "segment_id")}`],
-    ["a segment's minute raised", "UPDATE segment_counts SET captures = captures + 1"],
+    ["a minute of a gateway gone", `DELETE FROM ledger_deltas WHERE ${one("ledger_deltas", "id")}`],
+    ["the account of all time gone", "DELETE FROM ledger_rollups WHERE level = 'ever'"],
+    ["its count raised", "UPDATE ledger_rollups SET counts[1] = counts[1] + 1"],
+    [
+      "captures of a segment gone",
+      `DELETE FROM ledger_deltas WHERE ${one("ledger_deltas", "id", "labels[1] LIKE 'assigned:%'")}`,
+    ],
+    [
+      "captures of a segment raised",
+      `UPDATE ledger_deltas SET counts[array_length(labels, 1)] = 5 WHERE labels[1] LIKE 'assigned:%'`,
+    ],
+    [
+      "captures catalogued before a run as if since",
+      `UPDATE ledger_rollups SET labels = array_replace(labels, 'captured:' || (SELECT min(id) FROM runs), 'captured:999')`,
+    ],
+    [
+      "captures assigned to a run raised",
+      `UPDATE ledger_deltas SET counts[1] = counts[1] + 1 WHERE labels[1] LIKE 'assigned:%'`,
+    ],
     ["a pending work gone", `DELETE FROM work WHERE ${work("state = 'pending'")}`],
-    ["a work that is done gone", `DELETE FROM work WHERE ${work("state = 'done'")}`],
-    ["a work that is dead gone", `DELETE FROM work WHERE ${work("state = 'dead'")}`],
     ["a pending work taken for done", `UPDATE work SET state = 'done' WHERE ${work("state = 'pending'")}`],
     [
       "a work that is done to be done again",
@@ -273,10 +361,10 @@ describe("a planted miscount unbalances the ledger", () => {
     ],
     [
       "work for a run that a segment was never assigned to",
-      `INSERT INTO work (segment_id, run_id, first_row, rows, state)
-       SELECT segment_id, (SELECT max(id) FROM runs), 0, rows, 'done' FROM work ORDER BY id LIMIT 1`,
+      `INSERT INTO work (segment_id, run_id, first_row, rows)
+       SELECT segment_id, (SELECT max(id) FROM runs), 0, rows FROM work ORDER BY id LIMIT 1`,
     ],
-    ["a rollup gone", "DELETE FROM rollups WHERE series = 'dispositions' AND level = 'run'"],
+    ["a rollup gone", "DELETE FROM rollups WHERE series = 'dispositions' AND level = 'ever'"],
     ["a rollup's count raised", "UPDATE rollups SET counts[1] = counts[1] + 1 WHERE series = 'dispositions'"],
     ["a rollup's label unknown", "UPDATE rollups SET labels[1] = 'other' WHERE series = 'dispositions'"],
     ["a delta gone", "DELETE FROM rollup_deltas WHERE series = 'dispositions'"],

@@ -1,10 +1,11 @@
-import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { migrationsDir } from "../../src/paths.js";
 import { assertMigrated, migrate } from "../../src/store/migrate.js";
+import { createStore } from "../../src/store/store.js";
 import { createTestDatabase, type TestDatabase } from "../support/database.js";
 import { onServer } from "../support/postgres.js";
 
@@ -109,4 +110,55 @@ describe("migrate", () => {
       }
     },
   );
+});
+
+test("the account from before it had rollups is taken over", async () => {
+  for (const name of await readdir(folder)) {
+    if (name >= "0017" && name < "a") await rm(join(folder, name), { recursive: true });
+  }
+  await migrate(database.url, { log, folder });
+  const [early, between, late] = [1, 2, 3].map((n) => `00000000-0000-0000-0000-00000000000${n}`);
+  // Segments from before the run, one of them given to it afterwards, and one from since; one more was dropped.
+  await query(`
+    INSERT INTO deployments (name, "primary") VALUES ('digits', '{}');
+    INSERT INTO model_versions (deployment_id, role, url, model) VALUES (1, 'candidate', '', '');
+    INSERT INTO policies (deployment_id, version, body, sha256) VALUES (1, 1, '{}', '');
+    INSERT INTO candidates (deployment_id, name, model_version_id) VALUES (1, 'int8', 1);
+    INSERT INTO runs (kind, deployment_id, candidate_id, model_version_id, policy_id, opened_at)
+      VALUES ('live', 1, 1, 1, 1, '2026-11-20T12:00:00Z');
+    INSERT INTO segments (id, deployment_id, day, gateway_epoch, blob_key, sha256, bytes, captures, first_at, last_at, created_at)
+      SELECT id::uuid, 1, '2026-11-20', '${early}', '', '', 1, captures, at, at, at
+      FROM (VALUES ('${early}', 2, '2026-11-20T11:00:00Z'::timestamptz), ('${between}', 3, '2026-11-20T11:30:00Z'),
+                   ('${late}', 4, '2026-11-20T12:10:00Z')) AS s(id, captures, at);
+    INSERT INTO segment_counts (segment_id, minute, deployment_id, captures)
+      SELECT id, date_trunc('minute', last_at), 1, captures FROM segments;
+    INSERT INTO work (segment_id, run_id, first_row, rows, state)
+      SELECT id, 1, 0, captures, 'done' FROM segments WHERE id <> '${early}';
+    INSERT INTO dropped_minutes (deployment_id, minute, captures) VALUES (1, '2026-11-01T12:00:00Z', 7);
+    INSERT INTO dropped_run_minutes (run_id, minute, assigned) VALUES (1, '2026-11-01T12:00:00Z', 5);
+    INSERT INTO rollup_deltas (work_id, run_id, captured_minute, judged_minute, primary_version, series, labels, counts)
+      VALUES (1, 1, '2026-11-20T11:30:00Z', '2026-11-20T12:20:00Z', '1', 'dispositions', '{compared}', '{12}');
+    INSERT INTO ledger_counts (epoch, deployment_id, minute, sequence, received, sampled_out, dropped)
+      VALUES ('${early}', 1, '2026-11-20T11:00:00Z', 1, 20, 6, '{"buffer_full": 1}'),
+             ('${late}', 1, '2026-11-20T11:00:00Z', 1, 3, 0, '{}')`);
+  await migrate(database.url, { log });
+
+  const store = createStore(database.url, { poolMax: 2 });
+  try {
+    for (const during of ["before folding", "after folding"]) {
+      const ledger = await store.ledger.read(1, { fromMs: null, toMs: null });
+      expect(ledger, during).toMatchObject({
+        ...{ received: 23, sampledOut: 6, dropped: { buffer_full: 1 }, captured: 16, balanced: true },
+        candidates: { int8: { compared: 12, notReplayed: { not_assigned: 4 } } },
+      });
+      const morning = {
+        fromMs: Date.parse("2026-11-20T11:00:00Z"),
+        toMs: Date.parse("2026-11-20T11:01:00Z"),
+      };
+      expect(await store.ledger.read(1, morning), during).toMatchObject({ received: 23, captured: 2 });
+      await store.rollups.compact();
+    }
+  } finally {
+    await store.close();
+  }
 });

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { spansOf, wholeRun } from "../../src/store/rollup-spans.js";
+import { allTime, spansOf } from "../../src/store/rollup-spans.js";
 
 const kept = { minuteMs: 0, hourMs: 0 };
 const at = (text: string) => Date.parse(`2026-11-${text}Z`);
@@ -59,7 +59,7 @@ test.each([
   ],
   ["03T22:30", null, ["minute 03T22:30 03T23:00", "hour 03T23:00 04T00:00", "day 04T00:00 Infi"]],
   [null, "03T01:30", ["day -Inf 03T00:00", "hour 03T00:00 03T01:00", "minute 03T01:00 03T01:30"]],
-  [null, null, ["run -Inf Infi"]],
+  [null, null, ["ever -Inf Infi"]],
 ])("%s to %s: %j", (from, to, words) => {
   expect(wordsOf(from, to)).toEqual(words);
 });
@@ -73,7 +73,7 @@ test.each([
   expect(wordsOf(from, to, { hourMs: at("04T00:00"), minuteMs: at("08T00:00") })).toEqual(words);
 });
 
-const minutesOf = { minute: 1, hour: 60, day: 1440, run: 1 };
+const minutesOf = { minute: 1, hour: 60, day: 1440, ever: 1 };
 
 test("every minute of a range counts once, no other does, and few rows are read", () => {
   const days = 5;
@@ -104,5 +104,5 @@ test("every minute of a range counts once, no other does, and few rows are read"
 });
 
 test("a whole run is one row", () => {
-  expect(spansOf({ fromMs: null, toMs: null }, kept)).toEqual(wholeRun);
+  expect(spansOf({ fromMs: null, toMs: null }, kept)).toEqual(allTime);
 });
