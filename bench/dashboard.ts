@@ -8,7 +8,7 @@ import { openWorlds, type World } from "./dashboard/world.js";
 // server: what the pages of a deployment ask, and what its alerts do. What they answer is held against the rows.
 
 const few = 10_000;
-const rounds = 20;
+const rounds = 100;
 /** Slow queries are asked less often: they are slow in every round. */
 const budgetMs = 1_000;
 

@@ -17,6 +17,7 @@ export const foldLedgerStatement = Prisma.sql`
     SELECT deployment_id, level, start, label, sum(n)::bigint AS n
     FROM minute, LATERAL (VALUES
       ('minute', minute),
+      ('ten_minutes', date_bin('10 minutes', minute, 'epoch')),
       ('hour', date_trunc('hour', minute, 'UTC')),
       ('day', date_trunc('day', minute, 'UTC')),
       ('ever', 'epoch')

@@ -44,10 +44,12 @@ export const foldStatement = Prisma.sql`
     SELECT run_id, axis, level, start, series, primary_version, label, sum(n)::bigint AS n, max(max) AS max
     FROM minute, LATERAL (VALUES
       ('captured', 'minute', captured_minute),
+      ('captured', 'ten_minutes', date_bin('10 minutes', captured_minute, 'epoch')),
       ('captured', 'hour', date_trunc('hour', captured_minute, 'UTC')),
       ('captured', 'day', date_trunc('day', captured_minute, 'UTC')),
       ('captured', 'ever', 'epoch'),
       ('judged', 'minute', judged_minute),
+      ('judged', 'ten_minutes', date_bin('10 minutes', judged_minute, 'epoch')),
       ('judged', 'hour', date_trunc('hour', judged_minute, 'UTC')),
       ('judged', 'day', date_trunc('day', judged_minute, 'UTC'))
     ) AS row(axis, level, start)

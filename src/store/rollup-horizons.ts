@@ -27,7 +27,7 @@ export async function dropFineRollups(
   keep: { minuteDays: number; hourDays: number },
 ): Promise<number> {
   const { minuteMs, hourMs } = await readHorizons(prisma);
-  const isOld = Prisma.sql`(level = 'minute' AND start < ${time(minuteMs)}::timestamptz)
+  const isOld = Prisma.sql`(level IN ('minute', 'ten_minutes') AND start < ${time(minuteMs)}::timestamptz)
        OR (level = 'hour' AND start < ${time(hourMs)}::timestamptz)`;
   const dropped =
     (await prisma.$executeRaw`DELETE FROM rollups WHERE ${isOld}`) +

@@ -7,7 +7,15 @@ const hourMs = 60 * minuteMs;
 const dayMs = 24 * hourMs;
 
 /** The levels of rollups, each adding up the one before it; `ever` is all there is, in one row. */
-export type RollupLevel = "minute" | "hour" | "day" | "ever";
+export type RollupLevel = "minute" | "ten_minutes" | "hour" | "day" | "ever";
+
+/** Those that a range is covered by, and how long each of their rows is. */
+const levels: readonly { level: RollupLevel; ms: number }[] = [
+  { level: "minute", ms: minuteMs },
+  { level: "ten_minutes", ms: 10 * minuteMs },
+  { level: "hour", ms: hourMs },
+  { level: "day", ms: dayMs },
+];
 
 /** Rows of one level, by their start: from `fromMs` on and before `toMs`. */
 export interface RollupSpan {
@@ -44,30 +52,14 @@ export const allTime: Spans = {
 };
 
 /**
- * A range in days, at their edges in hours, at theirs in minutes: exactly, from few rows. A range is widened to whole
- * minutes, or to what is still kept where it begins or ends.
+ * A range in days, at their edges in hours, at theirs in ten minutes and in minutes: exactly, from few rows. A range is
+ * widened to whole minutes, or to what is still kept where it begins or ends.
  */
 export function spansOf(range: TimeRange, horizons: RollupHorizons): Spans {
   const fromMs = range.fromMs === null ? start : floor(range.fromMs, stepAt(range.fromMs, horizons));
   const toMs = range.toMs === null ? end : ceil(range.toMs, stepAt(range.toMs, horizons));
   if (fromMs === start && toMs === end) return allTime;
-  const hours = { fromMs: ceil(fromMs, hourMs), toMs: floor(toMs, hourMs) };
-  const days = { fromMs: ceil(hours.fromMs, dayMs), toMs: floor(hours.toMs, dayMs) };
-  const spans =
-    hours.fromMs > hours.toMs
-      ? edge("minute", { fromMs, toMs })
-      : [
-          ...edge("minute", { fromMs, toMs: hours.fromMs }),
-          ...(days.fromMs > days.toMs
-            ? edge("hour", hours)
-            : [
-                ...edge("hour", { fromMs: hours.fromMs, toMs: days.fromMs }),
-                whole("day", days),
-                ...edge("hour", { fromMs: days.toMs, toMs: hours.toMs }),
-              ]),
-          ...edge("minute", { fromMs: hours.toMs, toMs }),
-        ];
-  return { fromMs, toMs, spans: spans.filter((span) => span.fromMs < span.toMs) };
+  return { fromMs, toMs, spans: cover({ fromMs, toMs }, 0).filter((span) => span.fromMs < span.toMs) };
 }
 
 /** In FROM: the rows `span(level, "from", "to", sign, max)`. */
@@ -87,16 +79,29 @@ function whole(level: RollupLevel, range: Range): RollupSpan {
   return { level, ...range, counts: 1, max: true };
 }
 
-/**
- * A part of one hour in minutes, or of one day in hours. Counts are read from whichever rows are fewer: the part's own,
- * or the whole hour's and those of its rest. In a maximum nothing can be taken away, but it is short.
- */
-function edge(level: "minute" | "hour", range: Range): RollupSpan[] {
-  const [coarse, cellMs] = level === "minute" ? (["hour", hourMs] as const) : (["day", dayMs] as const);
-  if (2 * (range.toMs - range.fromMs) <= cellMs) return [whole(level, range)];
-  const cell = { fromMs: floor(range.fromMs, cellMs), toMs: ceil(range.toMs, cellMs) };
+/** A range of whole rows of one level, by this level and those above it. */
+function cover({ fromMs, toMs }: Range, level: number): RollupSpan[] {
+  const above = levels[level + 1];
+  if (above === undefined) return [whole(levels[level]!.level, { fromMs, toMs })];
+  const inner = { fromMs: ceil(fromMs, above.ms), toMs: floor(toMs, above.ms) };
+  if (inner.fromMs > inner.toMs) return edge({ fromMs, toMs }, level);
   return [
-    { level: coarse, ...cell, counts: 1, max: false },
+    ...edge({ fromMs, toMs: inner.fromMs }, level),
+    ...cover(inner, level + 1),
+    ...edge({ fromMs: inner.toMs, toMs }, level),
+  ];
+}
+
+/**
+ * A part of one row of the level above. Counts are read from whichever rows are fewer: the part's own, or that one and
+ * those of its rest. In a maximum nothing can be taken away, but it is short.
+ */
+function edge(range: Range, index: number): RollupSpan[] {
+  const [{ level }, above] = [levels[index]!, levels[index + 1]!];
+  if (2 * (range.toMs - range.fromMs) <= above.ms) return [whole(level, range)];
+  const cell = { fromMs: floor(range.fromMs, above.ms), toMs: ceil(range.toMs, above.ms) };
+  return [
+    { level: above.level, ...cell, counts: 1, max: false },
     { level, fromMs: cell.fromMs, toMs: range.fromMs, counts: -1, max: false },
     { level, ...range, counts: 0, max: true },
     { level, fromMs: range.toMs, toMs: cell.toMs, counts: -1, max: false },

@@ -14,8 +14,17 @@ const wordsOf = (from: string | null, to: string | null, horizons = kept) =>
 
 test.each([
   ["03T10:20:30", "03T10:20:31", ["minute 03T10:20 03T10:21"]],
-  ["03T10:20", "03T10:40", ["minute 03T10:20 03T10:40"]],
-  ["03T10:30", "03T11:10", ["minute 03T10:30 03T11:00", "minute 03T11:00 03T11:10"]],
+  ["03T10:20", "03T10:40", ["ten_minutes 03T10:20 03T10:40"]],
+  [
+    "03T10:27",
+    "03T11:12",
+    [
+      "minute 03T10:27 03T10:30",
+      "ten_minutes 03T10:30 03T11:00",
+      "ten_minutes 03T11:00 03T11:10",
+      "minute 03T11:10 03T11:12",
+    ],
+  ],
   ["03T10:00", "03T12:00", ["hour 03T10:00 03T12:00"]],
   [
     "03T10:59",
@@ -27,38 +36,41 @@ test.each([
     "03T22:30",
     "06T01:10",
     [
-      "minute 03T22:30 03T23:00",
+      "ten_minutes 03T22:30 03T23:00",
       "hour 03T23:00 04T00:00",
       "day 04T00:00 06T00:00",
       "hour 06T00:00 06T01:00",
-      "minute 06T01:00 06T01:10",
+      "ten_minutes 06T01:00 06T01:10",
     ],
   ],
   [
-    "03T10:20",
-    "03T10:51",
+    "03T10:22",
+    "03T10:29",
     [
-      "hour 03T10:00 03T11:00 in all",
-      "less minute 03T10:00 03T10:20",
-      "max of minute 03T10:20 03T10:51",
-      "less minute 03T10:51 03T11:00",
+      "ten_minutes 03T10:20 03T10:30 in all",
+      "less minute 03T10:20 03T10:22",
+      "max of minute 03T10:22 03T10:29",
+      "less minute 03T10:29 03T10:30",
     ],
   ],
   [
-    "03T02:10",
+    "03T02:13",
     null,
     [
+      "ten_minutes 03T02:10 03T02:20 in all",
+      "less minute 03T02:10 03T02:13",
+      "max of minute 03T02:13 03T02:20",
       "hour 03T02:00 03T03:00 in all",
-      "less minute 03T02:00 03T02:10",
-      "max of minute 03T02:10 03T03:00",
+      "less ten_minutes 03T02:00 03T02:20",
+      "max of ten_minutes 03T02:20 03T03:00",
       "day 03T00:00 04T00:00 in all",
       "less hour 03T00:00 03T03:00",
       "max of hour 03T03:00 04T00:00",
       "day 04T00:00 Infi",
     ],
   ],
-  ["03T22:30", null, ["minute 03T22:30 03T23:00", "hour 03T23:00 04T00:00", "day 04T00:00 Infi"]],
-  [null, "03T01:30", ["day -Inf 03T00:00", "hour 03T00:00 03T01:00", "minute 03T01:00 03T01:30"]],
+  ["03T22:30", null, ["ten_minutes 03T22:30 03T23:00", "hour 03T23:00 04T00:00", "day 04T00:00 Infi"]],
+  [null, "03T01:30", ["day -Inf 03T00:00", "hour 03T00:00 03T01:00", "ten_minutes 03T01:00 03T01:30"]],
   [null, null, ["ever -Inf Infi"]],
 ])("%s to %s: %j", (from, to, words) => {
   expect(wordsOf(from, to)).toEqual(words);
@@ -67,13 +79,18 @@ test.each([
 test.each([
   ["in days", "02T10:20", "02T10:40", ["day 02T00:00 03T00:00"]],
   ["in hours", "05T10:20", "05T10:40", ["hour 05T10:00 05T11:00"]],
-  ["from days to minutes", "02T10:20", "09T00:20", ["day 02T00:00 09T00:00", "minute 09T00:00 09T00:20"]],
-  ["with nothing widened", "08T10:20", "08T10:40", ["minute 08T10:20 08T10:40"]],
+  [
+    "from days to minutes",
+    "02T10:20",
+    "09T00:20",
+    ["day 02T00:00 09T00:00", "ten_minutes 09T00:00 09T00:20"],
+  ],
+  ["with nothing widened", "08T10:21", "08T10:24", ["minute 08T10:21 08T10:24"]],
 ])("where finer levels are gone, a range is widened: %s", (_what, from, to, words) => {
   expect(wordsOf(from, to, { hourMs: at("04T00:00"), minuteMs: at("08T00:00") })).toEqual(words);
 });
 
-const minutesOf = { minute: 1, hour: 60, day: 1440, ever: 1 };
+const minutesOf = { minute: 1, ten_minutes: 10, hour: 60, day: 1440, ever: 1 };
 
 test("every minute of a range counts once, no other does, and few rows are read", () => {
   const days = 5;
@@ -98,7 +115,7 @@ test("every minute of a range counts once, no other does, and few rows are read"
       const within = Array.from(counted, (_, i) => (i >= from && i < to ? 1 : 0));
       expect([...counted]).toEqual(within);
       expect([...inMax]).toEqual(within);
-      expect(rows).toBeLessThanOrEqual(days + 2 * (1 + 30) + 2 * (1 + 12));
+      expect(rows).toBeLessThanOrEqual(days + 2 * (1 + 5) + 2 * (1 + 3) + 2 * (1 + 12));
     }),
   );
 });

@@ -177,6 +177,7 @@ test("folding into rollups that are there adds up labels and keeps the largest",
     "ever",
     "hour",
     "minute",
+    "ten_minutes",
   ]);
 });
 
