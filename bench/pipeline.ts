@@ -1,3 +1,4 @@
+import { segmentCaptures } from "../src/capture/spool.js";
 import type { BenchContext, BenchResult } from "./bench.js";
 import { cpuSecondsOf } from "./gateway/machine.js";
 import { startCandidate } from "./pipeline/candidate.js";
@@ -21,7 +22,7 @@ export async function bench(context: BenchContext): Promise<BenchResult> {
   const slow = await startCandidate(5, context);
   const instant = await startCandidate(0, context);
   const worker = await rig.start("worker");
-  const requests = segments * 256;
+  const requests = segments * segmentCaptures;
   const bodies = Array.from({ length: requests }, (_, number) => Buffer.from(requestOf(number)));
   const bytesBefore = await rig.databaseBytes();
   let laid = 0;

@@ -1,14 +1,14 @@
 import { spawnSync } from "node:child_process";
+import { segmentCaptures } from "../src/capture/spool.js";
 import { createPrisma } from "../src/store/client.js";
 import type { BenchContext, BenchResult } from "./bench.js";
 import { type BenchDatabase, openBenchDatabase } from "./store/database.js";
-import { outcomesPerWork } from "./store/rows.js";
 import { createTraffic, worksPerRound } from "./store/traffic.js";
 import { copyWriter, createManyWriter, ownWriter, runsOfCopy, runsOfCreateMany } from "./store/writers.js";
 import { type Contestant, fastest, speedup, takeTurns } from "./timing.js";
 
 // The same kind of outcomes, with one output each, into the same two partitioned tables with all their indexes, on one
-// connection each: ours by works of 256 with fence, rollup deltas and groups of divergences; psql's COPY with the rows
+// connection each: ours by works of full segments with fence, rollup deltas and groups of divergences; psql's COPY with the rows
 // alone, from files, one statement for each table; Prisma's createMany with the rows alone, by works.
 
 const rounds = 4;
@@ -31,7 +31,7 @@ export async function bench(context: BenchContext): Promise<BenchResult> {
   const seconds = await takeTurns(contestants, rounds);
   await ensureAlike(database, hasPsql);
   for (const [name, times] of Object.entries(seconds)) {
-    say(`${name.padEnd(10)} ${Math.round((worksPerRound * outcomesPerWork) / fastest(times))} outcomes/s`);
+    say(`${name.padEnd(10)} ${Math.round((worksPerRound * segmentCaptures) / fastest(times))} outcomes/s`);
   }
   return {
     ratios: {
@@ -44,7 +44,7 @@ export async function bench(context: BenchContext): Promise<BenchResult> {
 
 /** Each has written the same number of rows, and ours has counted each of its own once. */
 async function ensureAlike(database: BenchDatabase, hasPsql: boolean): Promise<void> {
-  const wanted = (rounds + 1) * worksPerRound * outcomesPerWork;
+  const wanted = (rounds + 1) * worksPerRound * segmentCaptures;
   const [found] = await database.query<Record<string, number>>(
     `WITH o AS (SELECT run_id FROM outcomes), d AS (SELECT run_id FROM output_diffs)
      SELECT (SELECT count(*)::int FROM o WHERE run_id < ${runsOfCopy}) AS ours,

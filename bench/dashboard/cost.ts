@@ -1,5 +1,6 @@
+import { segmentCaptures } from "../../src/capture/spool.js";
 import { dayOf } from "../../src/ids.js";
-import { outcomesOfWork, outcomesPerWork } from "../store/rows.js";
+import { outcomesOfWork } from "../store/rows.js";
 import { addLeasedWorks } from "../store/works.js";
 import { type Contestant, fastest, takeTurns } from "../timing.js";
 import type { World } from "./world.js";
@@ -9,7 +10,7 @@ const rounds = 5;
 const everyMs = 1;
 
 /**
- * What a comparison costs to store, by how many are there already: by works of 256, into the day that has the newest.
+ * What a comparison costs to store, by how many are there already: by works of full segments, into the day that has the newest.
  *
  * @returns microseconds of each, by the number of comparisons
  */
@@ -18,7 +19,7 @@ export async function storingCosts(worlds: readonly World[]): Promise<Map<number
     Object.fromEntries(worlds.map((world) => [String(world.comparisons), committer(world)])),
     rounds,
   );
-  const perTurn = worksPerTurn * outcomesPerWork;
+  const perTurn = worksPerTurn * segmentCaptures;
   return new Map(
     worlds.map(({ comparisons }) => [comparisons, (fastest(seconds[comparisons]!) / perTurn) * 1e6]),
   );
@@ -27,10 +28,10 @@ export async function storingCosts(worlds: readonly World[]): Promise<Map<number
 function committer(world: World): Contestant {
   let atMs = world.lastMs;
   return async () => {
-    const workIds = await addLeasedWorks(world, dayOf(atMs), worksPerTurn, outcomesPerWork);
+    const workIds = await addLeasedWorks(world, dayOf(atMs), worksPerTurn, segmentCaptures);
     const works = workIds.map((workId) => {
       const rows = outcomesOfWork(atMs, everyMs);
-      atMs += outcomesPerWork * everyMs;
+      atMs += segmentCaptures * everyMs;
       return { workId, lease: 1, judgedAtMs: atMs, rows };
     });
     const begun = performance.now();

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { segmentCaptures } from "../../src/capture/spool.js";
 import { sketchGamma } from "../../src/stats/sketch.js";
 import type { ComparisonSort } from "../../src/store/comparisons.js";
 import { partitionName } from "../../src/store/partitions.js";
@@ -7,7 +8,6 @@ import type { BenchDatabase } from "../store/database.js";
 /** Days of traffic, the last of them yesterday; five hours each. */
 export const days = 10;
 const hoursPerDay = 5;
-const capturesPerSegment = 256;
 /** Of the matches, the share whose outputs are kept. */
 const keptMatches = 0.1;
 
@@ -141,7 +141,7 @@ function outcomeRows(of: {
     `
     SELECT '${of.day}', ${of.runId},
       (lpad(to_hex(ms), 12, '0') || '7000' || lpad(to_hex(i), 16, '8000000000000000'))::uuid,
-      i / ${capturesPerSegment} + 1, at, at, CASE WHEN lot < 0.99 THEN 'base' ELSE 'targeted' END,
+      i / ${segmentCaptures} + 1, at, at, CASE WHEN lot < 0.99 THEN 'base' ELSE 'targeted' END,
       CASE result WHEN 'incomparable' THEN 'candidate_error' ELSE 'compared' END,
       CASE result WHEN 'incomparable' THEN 'timeout' END, result,
       CASE result WHEN 'mismatch' THEN CASE WHEN what < 0.98 THEN 'value' WHEN what < 0.999 THEN 'shape' ELSE 'non_finite' END

@@ -9,6 +9,7 @@ import { pino } from "pino";
 import { createFileStore } from "../../src/blobs/file-store.js";
 import type { Capture } from "../../src/capture/capture.js";
 import { writeSegment } from "../../src/capture/segment.js";
+import { segmentCaptures } from "../../src/capture/spool.js";
 import { dayOf, minuteOf, newId } from "../../src/ids.js";
 import { type Child, startChild } from "../../src/process/child.js";
 import { createQueues } from "../../src/queue/backend.js";
@@ -19,7 +20,6 @@ import type { BenchContext } from "../bench.js";
 import { startOwnPostgres, startOwnRedis } from "../servers.js";
 import { capturesOf, differsEvery, modelName } from "./requests.js";
 
-const segmentCaptures = 256;
 /** Requests that a worker has under way to the candidate at a time; the peers have as many. */
 export const concurrency = 32;
 

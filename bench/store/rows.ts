@@ -1,13 +1,12 @@
+import { segmentCaptures } from "../../src/capture/spool.js";
 import { factsOf } from "../../src/compare/facts.js";
 import type { Comparison, OutputComparison } from "../../src/compare/types.js";
 import { newId } from "../../src/ids.js";
 import type { OutcomeRow } from "../../src/store/types.js";
 
-export const outcomesPerWork = 256;
-
 /** What one mismatch in ten, all alike but for their sizes, gives: as a quantized classifier does. */
 export function outcomesOfWork(firstAtMs: number, everyMs: number): OutcomeRow[] {
-  return Array.from({ length: outcomesPerWork }, (_, i) => outcome(firstAtMs + i * everyMs, i));
+  return Array.from({ length: segmentCaptures }, (_, i) => outcome(firstAtMs + i * everyMs, i));
 }
 
 function outcome(capturedAtMs: number, i: number): OutcomeRow {

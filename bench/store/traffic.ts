@@ -1,8 +1,9 @@
+import { segmentCaptures } from "../../src/capture/spool.js";
 import { dayOf } from "../../src/ids.js";
 import type { OutcomeRow } from "../../src/store/types.js";
-import { outcomesOfWork, outcomesPerWork } from "./rows.js";
+import { outcomesOfWork } from "./rows.js";
 
-export const worksPerRound = 32;
+export const worksPerRound = 8;
 
 /** Milliseconds between two requests. */
 const everyMs = 10;
@@ -15,7 +16,7 @@ export function createTraffic(): Traffic {
   return () =>
     Array.from({ length: worksPerRound }, () => {
       const rows = outcomesOfWork(atMs, everyMs);
-      atMs += outcomesPerWork * everyMs;
+      atMs += segmentCaptures * everyMs;
       return rows;
     });
 }

@@ -1,11 +1,11 @@
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
+import { segmentCaptures } from "../../src/capture/spool.js";
 import { dayOf } from "../../src/ids.js";
 import type { PrismaClient } from "../../src/store/client.js";
 import type { Contestant } from "../timing.js";
 import type { BenchDatabase } from "./database.js";
 import { diffsOf, outcomesOf } from "./prisma-rows.js";
-import { outcomesPerWork } from "./rows.js";
 import { type Traffic, worksPerRound } from "./traffic.js";
 import { addLeasedWorks } from "./works.js";
 
@@ -21,7 +21,7 @@ export function ownWriter(database: BenchDatabase, traffic: Traffic): Contestant
       database,
       dayOf(given[0]![0]!.capturedAtMs),
       worksPerRound,
-      outcomesPerWork,
+      segmentCaptures,
     );
     return secondsOf(async () => {
       for (const [i, rows] of given.entries()) {
@@ -62,7 +62,7 @@ export function copyWriter({ url, folder, runId, query }: BenchDatabase & { fold
       const picked = columns.map((name) => (name === "run_id" ? `${run}` : `"${name}"`));
       const file = join(folder, `${table}.copy`);
       psql(
-        `\\copy (SELECT ${picked} FROM ${table} WHERE run_id = ${runId} ORDER BY capture_id LIMIT ${worksPerRound * outcomesPerWork}) TO '${file}'`,
+        `\\copy (SELECT ${picked} FROM ${table} WHERE run_id = ${runId} ORDER BY capture_id LIMIT ${worksPerRound * segmentCaptures}) TO '${file}'`,
       );
       copies.push(`\\copy ${table} (${columns.map((name) => `"${name}"`)}) FROM '${file}'`);
     }

@@ -1,13 +1,11 @@
 import { parquetReadObjects } from "hyparquet";
 import { parquetWriteBuffer } from "hyparquet-writer";
-import { bodyColumn } from "../capture/body-column.js";
+import { bodyColumn, distinct, repeated } from "../capture/columns.js";
 import type { Attempt, FailureKind, Observation } from "../upstream/observation.js";
 
 /** Raised when a column changes its meaning; readers take older ones too. */
 const fileVersion = "1";
 
-/** Of values that hardly repeat, and by which nobody looks: a dictionary or a compression would find nothing. */
-const distinct = { encoding: "PLAIN", codec: "UNCOMPRESSED", statistics: false } as const;
 const nothing = new Uint8Array(0);
 
 /** What the candidate answered to one captured request. */
@@ -26,19 +24,20 @@ export function writeAnswers(answers: readonly Answer[]): Buffer {
   const bytes = parquetWriteBuffer({
     columnData: [
       { name: "capture_id", type: "STRING", data: column((_, captureId) => captureId), ...distinct },
-      { name: "failure", type: "STRING", data: column((seen) => (seen.ok ? "" : seen.failure)) },
+      { name: "failure", type: "STRING", data: column((seen) => (seen.ok ? "" : seen.failure)), ...repeated },
       // 0: nothing came back that had one.
-      { name: "status", type: "INT32", data: column((seen) => seen.status ?? 0) },
+      { name: "status", type: "INT32", data: column((seen) => seen.status ?? 0), ...repeated },
       {
         name: "headers",
         type: "STRING",
         data: column((seen) => JSON.stringify(seen.ok ? seen.headers : {})),
+        ...repeated,
       },
       bodyColumn(
         "body",
         column((seen) => (seen.ok ? seen.body : nothing)),
       ),
-      { name: "message", type: "STRING", data: column((seen) => (seen.ok ? "" : seen.message)) },
+      { name: "message", type: "STRING", data: column((seen) => (seen.ok ? "" : seen.message)), ...repeated },
       { name: "latency_ms", type: "DOUBLE", data: column((seen) => seen.latencyMs), ...distinct },
       {
         name: "attempts",

@@ -1,7 +1,7 @@
 import { parquetMetadata, parquetReadObjects } from "hyparquet";
-import { parquetWriteBuffer } from "hyparquet-writer";
-import { bodyColumn } from "./body-column.js";
+import { type ColumnSource, parquetWriteBuffer } from "hyparquet-writer";
 import type { Capture, Sample } from "./capture.js";
+import { bodyColumn, distinct, repeated } from "./columns.js";
 
 /** Raised when a column changes its meaning; readers take older ones too. */
 const segmentVersion = "2";
@@ -34,47 +34,52 @@ export function writeSegment(
   about: Record<string, string> = {},
 ): Buffer {
   const column = <T>(pick: (capture: WrittenCapture) => T): T[] => captures.map(pick);
-  const json = (pick: (capture: WrittenCapture) => object): string[] =>
-    captures.map((capture) => JSON.stringify(pick(capture)));
+  const text = (name: string, pick: (capture: WrittenCapture) => string): ColumnSource => ({
+    ...{ name, type: "STRING", data: column(pick) },
+    ...repeated,
+  });
   const bytes = parquetWriteBuffer({
     columnData: [
+      { name: "id", type: "STRING", data: column((c) => c.id), ...distinct },
+      { name: "sequence", type: "INT64", data: column((c) => BigInt(c.sequence)), ...distinct },
+      { name: "deployment_id", type: "INT32", data: column((c) => c.deploymentId), ...repeated },
       {
-        name: "id",
-        type: "STRING",
-        data: column((c) => c.id),
-        // Of random digits, each another: what would make other columns small only costs time here.
+        name: "received_at",
+        type: "TIMESTAMP",
+        data: column((c) => new Date(c.receivedAtMs)),
         encoding: "PLAIN",
-        codec: "UNCOMPRESSED",
-        statistics: false,
       },
-      { name: "sequence", type: "INT64", data: column((c) => BigInt(c.sequence)) },
-      { name: "deployment_id", type: "INT32", data: column((c) => c.deploymentId) },
-      { name: "received_at", type: "TIMESTAMP", data: column((c) => new Date(c.receivedAtMs)) },
-      { name: "transport", type: "STRING", data: column((c) => c.transport) },
-      { name: "method", type: "STRING", data: column((c) => c.method) },
-      { name: "path", type: "STRING", data: column((c) => c.path) },
-      { name: "request_headers", type: "STRING", data: json((c) => c.requestHeaders) },
+      text("transport", (c) => c.transport),
+      text("method", (c) => c.method),
+      text("path", (c) => c.path),
+      text("request_headers", (c) => JSON.stringify(c.requestHeaders)),
       bodyColumn(
         "request_body",
         column((c) => c.requestBody),
       ),
       { name: "status", type: "INT32", data: column((c) => c.status) },
-      { name: "response_headers", type: "STRING", data: json((c) => c.responseHeaders) },
+      text("response_headers", (c) => JSON.stringify(c.responseHeaders)),
       bodyColumn(
         "response_body",
         column((c) => c.responseBody),
       ),
-      { name: "primary_ms", type: "DOUBLE", data: column((c) => c.primaryMs) },
-      { name: "primary_version", type: "STRING", data: column((c) => c.primaryVersion) },
-      { name: "sample", type: "STRING", data: column((c) => c.sample) },
-      { name: "rule", type: "STRING", data: column((c) => c.rule) },
-      { name: "sequence_key", type: "STRING", data: column((c) => c.sequencePlace?.key ?? "") },
-      { name: "sequence_position", type: "INT32", data: column((c) => c.sequencePlace?.position ?? 0) },
-      { name: "tags", type: "STRING", data: json((c) => c.tags) },
-      { name: "redacted", type: "STRING", data: json((c) => c.redacted) },
-      { name: "subject", type: "STRING", data: column((c) => c.subject ?? "") },
-      { name: "request_body_sha256", type: "STRING", data: column((c) => c.requestBodySha256 ?? "") },
-      { name: "response_body_sha256", type: "STRING", data: column((c) => c.responseBodySha256 ?? "") },
+      { name: "primary_ms", type: "DOUBLE", data: column((c) => c.primaryMs), ...distinct },
+      text("primary_version", (c) => c.primaryVersion),
+      text("sample", (c) => c.sample),
+      text("rule", (c) => c.rule),
+      text("sequence_key", (c) => c.sequencePlace?.key ?? ""),
+      {
+        name: "sequence_position",
+        type: "INT32",
+        data: column((c) => c.sequencePlace?.position ?? 0),
+        ...repeated,
+      },
+      // Ids of single requests among them: whether they repeat is looked at.
+      { name: "tags", type: "STRING", data: column((c) => JSON.stringify(c.tags)), statistics: false },
+      text("redacted", (c) => JSON.stringify(c.redacted)),
+      text("subject", (c) => c.subject ?? ""),
+      text("request_body_sha256", (c) => c.requestBodySha256 ?? ""),
+      text("response_body_sha256", (c) => c.responseBodySha256 ?? ""),
     ].map((source) => ({ ...source, nullable: false })) as Parameters<
       typeof parquetWriteBuffer
     >[0]["columnData"],

@@ -4,8 +4,11 @@ import { newId } from "../ids.js";
 import type { MinuteCounts } from "./account.js";
 import { type ClosedFile, dayNumberOf, parseSpoolFileName, spoolFileName } from "./spool-file.js";
 
-/** A segment should hold a few hundred captures, to be worth a job and small enough to be done in seconds. */
-const rollCaptures = 256;
+/**
+ * Captures of a full segment: so many that what each costs but once (a file, a statement, a job) is little by the side
+ * of its captures, at gateway and worker; few enough to be done in seconds. Where less comes in a second, age rolls it.
+ */
+export const segmentCaptures = 1024;
 /** A capture should be comparable within a second or two, however little traffic there is. */
 const rollAgeMs = 1_000;
 /** A worker holds a segment in memory, several at a time. */
@@ -109,7 +112,7 @@ export function createSpool(deps: { folder: string; clock: () => number }): Spoo
         (file) =>
           file.cut <= newestCut &&
           (all ||
-            file.captures >= rollCaptures ||
+            file.captures >= segmentCaptures ||
             file.bytes >= rollBytes ||
             nowMs - file.openedAtMs >= rollAgeMs),
       );

@@ -5,7 +5,7 @@ import { type SeenExchange, writeExchange } from "./record.js";
 import type { RingProducer } from "./ring.js";
 import type { SequenceWriter } from "./sequences.js";
 
-/** Captures between two cuts, at most: spool files roll at cuts, and a segment should hold a few hundred. */
+/** Captures between two cuts, at most: spool files roll at cuts. */
 const cutCaptures = 256;
 /** Bytes between two cuts, at most, so that segments of large bodies still fit into a worker's memory. */
 const cutBytes = 8 * 1024 ** 2;

@@ -1,5 +1,5 @@
-/** Rows of one unpaced work at most. */
-const rowsMax = 256;
+/** Rows of one unpaced work at most: all of most segments, each of whose works reads the whole file. */
+const rowsMax = 1024;
 /** A work of a paced replay holds what is sent within so long. */
 const sliceMs = 2_000;
 
