@@ -262,9 +262,9 @@ function catalogue(deploymentId: number, runId: number): string {
       SELECT work_id, day, date_trunc('minute', captured_at) AS minute, count(*) AS n,
         min(captured_at) AS first_at, max(captured_at) AS last_at
       FROM outcomes GROUP BY 1, 2, 3;
-    INSERT INTO segments (id, deployment_id, day, gateway_epoch, blob_key, sha256, bytes, captures, first_at, last_at, created_at)
+    INSERT INTO segments (id, deployment_id, day, gateway_epoch, blob_key, sha256, bytes, captures, first_at, last_at)
       SELECT DISTINCT ON (work_id) ${segmentId("work_id")}, ${deploymentId}, day, '${epoch}', 'none', '', 65536,
-        sum(n) OVER w, first_at, max(last_at) OVER w, first_at
+        sum(n) OVER w, first_at, max(last_at) OVER w
       FROM counted WINDOW w AS (PARTITION BY work_id) ORDER BY work_id, minute;
     INSERT INTO segment_counts (segment_id, minute, deployment_id, captures)
       SELECT ${segmentId("work_id")}, minute, ${deploymentId}, sum(n) FROM counted GROUP BY work_id, minute;

@@ -50,6 +50,7 @@ export function writeAnswers(answers: readonly Answer[]): Buffer {
     >[0]["columnData"],
     kvMetadata: [{ key: "understudy.answers", value: fileVersion }],
     createdBy: "understudy",
+    rowGroupSize: answers.length,
   });
   return Buffer.from(bytes);
 }

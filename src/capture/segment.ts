@@ -88,6 +88,8 @@ export function writeSegment(
       value,
     })),
     createdBy: "understudy",
+    // One: what repeats is stored once, and each column costs its head once.
+    rowGroupSize: captures.length,
   });
   return Buffer.from(bytes);
 }

@@ -260,7 +260,8 @@ const backfill = z
   .meta({
     description:
       "Its live run takes what was captured before as well, the newest first, by whole segments: " +
-      `since a moment, and ${backfillCaptures.default} captures unless \`captures\` says otherwise`,
+      `since a moment, and until it has ${backfillCaptures.default} captures unless \`captures\` says otherwise ` +
+      "(the last segment may bring up to a thousand more)",
   });
 
 export const candidateCreate = z

@@ -1,5 +1,5 @@
-/** Rows of one unpaced work at most: all of most segments, each of whose works reads the whole file. */
-const rowsMax = 1024;
+/** Rows of one unpaced work at most: what a worker that stops hands back is sent again. */
+const rowsMax = 256;
 /** A work of a paced replay holds what is sent within so long. */
 const sliceMs = 2_000;
 

@@ -3,7 +3,7 @@ import type { Backfill } from "./types.js";
 
 /**
  * Gives a live run work for segments that were catalogued before it was opened, the newest first, until there are
- * `capturesMax` captures in them. The works wait in Postgres until the reconciler queues them.
+ * `capturesMax` captures in them: the last may have more than are wanted. The works wait in Postgres until the reconciler queues them.
  *
  * @returns how many captures the run was given
  */
@@ -20,7 +20,7 @@ export async function backfillRun(
       WHERE r.id = ${runId} AND s.last_at >= ${since}
     ), given AS (
       INSERT INTO work (segment_id, run_id, first_row, rows, backfill)
-      SELECT id, ${runId}, 0, captures, true FROM newest WHERE so_far <= ${capturesMax}
+      SELECT id, ${runId}, 0, captures, true FROM newest WHERE so_far - captures < ${capturesMax}
       ON CONFLICT DO NOTHING
       RETURNING segment_id, rows
     ), account AS (

@@ -94,9 +94,9 @@ function ledgerOf({ account, runs }: LedgerRow): Ledger {
 /**
  * Every term was counted where it happened; the sums must meet. `received`: the requests of the deployment, and what
  * became of them, as the gateways counted them, with `captured` as the commits of segments did. For each live run,
- * `assigned`: the captures that were catalogued since it was opened, and those that got work for it then; and `ended`:
- * the captures its works stand for, against the outcomes that their commits counted and the captures of works still
- * open.
+ * `assigned`: the captures that were catalogued since it was opened, against those that got work for it then (and of
+ * those from before, no more got it than there are); and `ended`: the captures its works stand for, against the
+ * outcomes that their commits counted and the captures of works still open.
  */
 function imbalancesOf({ account, runs }: LedgerRow): Imbalance[] {
   const captured = capturedBefore(account, Number.POSITIVE_INFINITY);
@@ -106,10 +106,12 @@ function imbalancesOf({ account, runs }: LedgerRow): Imbalance[] {
     { sum: "received", candidate: null, run: null, offBy: received - gone - captured },
     ...runs.flatMap((run): Imbalance[] => {
       const of = { candidate: run.name, run: run.runId };
-      const assigned = (account[`assigned:${run.runId}`] ?? 0) + backfilled(account, run);
+      const since = captured - capturedBefore(account, run.runId);
+      const assigned = account[`assigned:${run.runId}`] ?? 0;
+      const worksFor = assigned + backfilled(account, run);
       return [
-        { sum: "assigned", ...of, offBy: captured - assigned - notAssigned(account, run) },
-        { sum: "ended", ...of, offBy: assigned - sumOfTerms(candidateLedger(run)) },
+        { sum: "assigned", ...of, offBy: since - assigned + Math.min(0, notAssigned(account, run)) },
+        { sum: "ended", ...of, offBy: worksFor - sumOfTerms(candidateLedger(run)) },
       ];
     }),
   ];

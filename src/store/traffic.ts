@@ -30,7 +30,7 @@ export function createTrafficReader(prisma: Pick<PrismaClient, "$queryRaw">): Tr
       const [row] = await prisma.$queryRaw<(Omit<Traffic, "firstMs"> & { first: Date | null })[]>`
         WITH newest AS (
           SELECT id, day, bytes, captures FROM segments WHERE deployment_id = ${deploymentId}
-          ORDER BY day DESC, created_at DESC LIMIT ${segmentsMax}
+          ORDER BY day DESC, last_at DESC LIMIT ${segmentsMax}
         ), days AS (
           SELECT day,
             (SELECT sum(b.bytes) FROM bodies b WHERE b.deployment_id = ${deploymentId} AND b.day = n.day) AS apart,

@@ -1,7 +1,9 @@
 import fc from "fast-check";
+import { parquetMetadata } from "hyparquet";
 import { expect, test } from "vitest";
 import type { Capture } from "../../src/capture/capture.js";
 import { readSegment, writeSegment } from "../../src/capture/segment.js";
+import { segmentCaptures } from "../../src/capture/spool.js";
 import { newId } from "../../src/ids.js";
 
 const text = fc.string({ maxLength: 20 });
@@ -65,6 +67,21 @@ test("a repeated body, which the writer keeps once in a dictionary, is read back
   const read = await readSegment(writeSegment(captures));
   expect(read.every((capture) => Buffer.from(capture.requestBody).equals(body))).toBe(true);
   expect(read.map((capture) => capture.responseBody[0])).toEqual(captures.map((_, row) => row));
+});
+
+test("a full segment is one row group, and each text that repeats is in it once", async () => {
+  const [first] = fc.sample(captureArbitrary, 1);
+  const path = `/v2/models/${"m".repeat(500)}/infer`;
+  const captures = Array.from({ length: segmentCaptures + 200 }, (_, sequence) => ({
+    ...first!,
+    sequence,
+    path,
+  }));
+  const bytes = writeSegment(captures);
+  const file = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
+  expect(parquetMetadata(file).row_groups).toHaveLength(1);
+  expect(bytes.toString("latin1").split(path)).toHaveLength(2);
+  expect((await readSegment(bytes)).map(({ sequence }) => sequence)).toEqual([...captures.keys()]);
 });
 
 test("the same captures give the same bytes", () => {

@@ -72,9 +72,7 @@ export async function openGatewayWorld(options: {
       const { rows } = await onServer(
         databaseAt(database.url, new URL(database.url).pathname.slice(1)),
         (client) =>
-          client.query("SELECT blob_key FROM segments WHERE deployment_id = $1 ORDER BY created_at, id", [
-            ids.get(name),
-          ]),
+          client.query("SELECT blob_key FROM segments WHERE deployment_id = $1 ORDER BY id", [ids.get(name)]),
       );
       const blobs = await createBlobStore({ blobs: `file:${gateway.dataDir}/blobs`, s3Endpoint: undefined });
       return Promise.all(

@@ -58,6 +58,13 @@ it("puts every capture into exactly one work, at its place on one time line", ()
   );
 });
 
+it("parts a segment that is replayed unpaced, so that a worker which stops hands back little", () => {
+  const rows = Array.from({ length: 1_024 }, (_, row) => row);
+  const { works } = planReplay([{ segmentId: "s", skewMs: 0, rows, atMs: rows }], null);
+  expect(works.map((work) => work.rows.length)).toEqual([256, 256, 256, 256]);
+  expect(works.flatMap((work) => work.rows)).toEqual(rows);
+});
+
 it("never shares out more requests than the cap allows", () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 1_024 }), (concurrency) => {

@@ -138,6 +138,12 @@ test("the account from before it had rollups is taken over", async () => {
     INSERT INTO dropped_run_minutes (run_id, minute, assigned) VALUES (1, '2026-11-01T12:00:00Z', 5);
     INSERT INTO rollup_deltas (work_id, run_id, captured_minute, judged_minute, primary_version, series, labels, counts)
       VALUES (1, 1, '2026-11-20T11:30:00Z', '2026-11-20T12:20:00Z', '1', 'dispositions', '{compared}', '{12}');
+    INSERT INTO rollups (run_id, axis, level, start, series, primary_version, labels, counts, max)
+      SELECT 1, 'captured', level, start::timestamptz, 's', '1', labels::text[], counts::bigint[], max
+      FROM (VALUES ('run', 'epoch', '{a,b}', '{4,6}', 9.0), ('day', '2026-11-20', '{a,b}', '{4,6}', 9),
+                   ('hour', '2026-11-20T12:00:00Z', '{a,b}', '{4,6}', 9),
+                   ('minute', '2026-11-20T12:01:00Z', '{a}', '{1}', 2), ('minute', '2026-11-20T12:09:00Z', '{a,b}', '{3,2}', 9),
+                   ('minute', '2026-11-20T12:10:00Z', '{b}', '{4}', 5)) AS r(level, start, labels, counts, max);
     INSERT INTO ledger_counts (epoch, deployment_id, minute, sequence, received, sampled_out, dropped)
       VALUES ('${early}', 1, '2026-11-20T11:00:00Z', 1, 20, 6, '{"buffer_full": 1}'),
              ('${late}', 1, '2026-11-20T11:00:00Z', 1, 3, 0, '{}')`);
@@ -158,6 +164,13 @@ test("the account from before it had rollups is taken over", async () => {
       expect(await store.ledger.read(1, morning), during).toMatchObject({ received: 23, captured: 2 });
       await store.rollups.compact();
     }
+    const of = async (fromMs: number | null, toMs: number | null) =>
+      (await store.rollups.summary(1, { fromMs, toMs })).get("s");
+    const at = (text: string) => Date.parse(`2026-11-20T${text}:00Z`);
+    const counts = (...entries: [string, number][]) => new Map(entries);
+    expect(await of(null, null)).toEqual({ counts: counts(["a", 4], ["b", 6]), max: 9 });
+    expect(await of(at("12:00"), at("12:10"))).toEqual({ counts: counts(["a", 4], ["b", 2]), max: 9 });
+    expect(await of(at("12:02"), at("12:20"))).toEqual({ counts: counts(["a", 3], ["b", 6]), max: 9 });
   } finally {
     await store.close();
   }

@@ -1,5 +1,8 @@
 -- The account of a deployment in rollups by minute, hour, day and all time, as comparisons have theirs.
 
+-- What is counted below must not change meanwhile.
+LOCK TABLE "segments", "work", "rollups" IN SHARE ROW EXCLUSIVE MODE;
+
 -- CreateTable
 CREATE TABLE "ledger_deltas" (
     "id" BIGSERIAL NOT NULL,
@@ -25,8 +28,9 @@ CREATE TABLE "ledger_rollups" (
 -- CreateIndex
 CREATE INDEX "ledger_deltas_deployment_id_minute_idx" ON "ledger_deltas"("deployment_id", "minute");
 
--- The level of all time has one name in both.
+-- The level of all time has one name in both. (A compactor of an older version is refused, and leaves its deltas.)
 UPDATE "rollups" SET "level" = 'ever' WHERE "level" = 'run';
+ALTER TABLE "rollups" ADD CONSTRAINT "rollups_level_check" CHECK ("level" <> 'run');
 
 -- What a gateway counted of one minute, as labels of the account. Of no row: nothing. (Not IMMUTABLE: Postgres 18 fails to
 -- plan it where it would be inlined.)
@@ -102,3 +106,7 @@ INSERT INTO "ledger_deltas" ("deployment_id", "minute", "labels", "counts")
 SELECT r."deployment_id", d."minute", ARRAY['backfilled:' || r."id"], ARRAY[d."assigned"]
 FROM "dropped_run_minutes" d JOIN "runs" r ON r."id" = d."run_id"
 WHERE r."kind" = 'live';
+
+-- Which captures were there before a run, the account says by the run's number. (Without this column, processes of an older
+-- version, which know nothing of the account, catalogue nothing any more: their captures wait in the spool.)
+ALTER TABLE "segments" DROP COLUMN "created_at";
