@@ -1,6 +1,4 @@
-import { parquetReadObjects } from "hyparquet";
-import { parquetWriteBuffer } from "hyparquet-writer";
-import { bodyColumn, distinct, repeated } from "../capture/columns.js";
+import { bodyColumn, distinct, readParquet, repeated, writeParquet } from "../capture/parquet.js";
 import type { Attempt, FailureKind, Observation } from "../upstream/observation.js";
 
 /** Raised when a column changes its meaning; readers take older ones too. */
@@ -21,8 +19,8 @@ export interface Answer {
 export function writeAnswers(answers: readonly Answer[]): Buffer {
   const column = <T>(pick: (seen: Observation, captureId: string) => T): T[] =>
     answers.map(({ observation, captureId }) => pick(observation, captureId));
-  const bytes = parquetWriteBuffer({
-    columnData: [
+  return writeParquet(
+    [
       { name: "capture_id", type: "STRING", data: column((_, captureId) => captureId), ...distinct },
       { name: "failure", type: "STRING", data: column((seen) => (seen.ok ? "" : seen.failure)), ...repeated },
       // 0: nothing came back that had one.
@@ -45,25 +43,9 @@ export function writeAnswers(answers: readonly Answer[]): Buffer {
         data: column((seen) => JSON.stringify(seen.attempts)),
         ...distinct,
       },
-    ].map((source) => ({ ...source, nullable: false })) as Parameters<
-      typeof parquetWriteBuffer
-    >[0]["columnData"],
-    kvMetadata: [{ key: "understudy.answers", value: fileVersion }],
-    createdBy: "understudy",
-    rowGroupSize: answers.length,
-  });
-  return Buffer.from(bytes);
-}
-
-interface Row {
-  capture_id: string;
-  failure: FailureKind | "";
-  status: number;
-  headers: string;
-  body: Uint8Array;
-  message: string;
-  latency_ms: number;
-  attempts: string;
+    ],
+    { "understudy.answers": fileVersion },
+  );
 }
 
 /**
@@ -71,17 +53,24 @@ interface Row {
  * @throws Error when the bytes are no such file; callers check the file's SHA-256 first.
  */
 export async function readAnswers(bytes: Uint8Array): Promise<Map<string, Observation>> {
-  const file = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
-  const rows = (await parquetReadObjects({ file, utf8: false })) as Row[];
-  return new Map(rows.map((row) => [row.capture_id, observationOf(row)]));
-}
-
-function observationOf(row: Row): Observation {
-  const { failure, status, body, message, latency_ms: latencyMs } = row;
-  const attempts = JSON.parse(row.attempts) as Attempt[];
-  if (failure === "") {
-    const headers = JSON.parse(row.headers) as Record<string, string>;
-    return { ok: true, status, headers, body, latencyMs, attempts };
-  }
-  return { ok: false, failure, ...(status === 0 ? {} : { status }), message, latencyMs, attempts };
+  const columns = await readParquet(bytes);
+  const column = <T>(name: string) => columns.get(name) as T[];
+  const failure = column<FailureKind | "">("failure");
+  const status = column<number>("status");
+  const headers = column<string>("headers");
+  const body = column<Uint8Array>("body");
+  const message = column<string>("message");
+  const latency = column<number>("latency_ms");
+  const tried = column<string>("attempts");
+  const observed = (row: number): Observation => {
+    const common = { latencyMs: latency[row]!, attempts: JSON.parse(tried[row]!) as Attempt[] };
+    const kind = failure[row]!;
+    if (kind === "") {
+      const said = JSON.parse(headers[row]!) as Record<string, string>;
+      return { ok: true, status: status[row]!, headers: said, body: body[row]!, ...common };
+    }
+    const came = status[row] === 0 ? {} : { status: status[row]! };
+    return { ok: false, failure: kind, ...came, message: message[row]!, ...common };
+  };
+  return new Map(column<string>("capture_id").map((captureId, row) => [captureId, observed(row)]));
 }

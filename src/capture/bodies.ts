@@ -58,7 +58,12 @@ export async function withBodies(blobs: BlobStore, stored: readonly StoredCaptur
     return body;
   };
   const captures: Capture[] = [];
-  for (const { requestBodySha256, responseBodySha256, ...capture } of stored) {
+  for (const capture of stored) {
+    const { requestBodySha256, responseBodySha256 } = capture;
+    if (requestBodySha256 === null && responseBodySha256 === null) {
+      captures.push(capture);
+      continue;
+    }
     captures.push({
       ...capture,
       requestBody: await fetch(capture, requestBodySha256, capture.requestBody),

@@ -1,7 +1,7 @@
-import { parquetMetadata, parquetReadObjects } from "hyparquet";
-import { type ColumnSource, parquetWriteBuffer } from "hyparquet-writer";
+import { parquetMetadata } from "hyparquet";
+import type { ColumnSource } from "hyparquet-writer";
 import type { Capture, Sample } from "./capture.js";
-import { bodyColumn, distinct, repeated } from "./columns.js";
+import { bodyColumn, distinct, readParquet, repeated, writeParquet } from "./parquet.js";
 
 /** Raised when a column changes its meaning; readers take older ones too. */
 const segmentVersion = "2";
@@ -38,90 +38,49 @@ export function writeSegment(
     ...{ name, type: "STRING", data: column(pick) },
     ...repeated,
   });
-  const bytes = parquetWriteBuffer({
-    columnData: [
-      { name: "id", type: "STRING", data: column((c) => c.id), ...distinct },
-      { name: "sequence", type: "INT64", data: column((c) => BigInt(c.sequence)), ...distinct },
-      { name: "deployment_id", type: "INT32", data: column((c) => c.deploymentId), ...repeated },
-      {
-        name: "received_at",
-        type: "TIMESTAMP",
-        data: column((c) => new Date(c.receivedAtMs)),
-        encoding: "PLAIN",
-      },
-      text("transport", (c) => c.transport),
-      text("method", (c) => c.method),
-      text("path", (c) => c.path),
-      text("request_headers", (c) => JSON.stringify(c.requestHeaders)),
-      bodyColumn(
-        "request_body",
-        column((c) => c.requestBody),
-      ),
-      { name: "status", type: "INT32", data: column((c) => c.status) },
-      text("response_headers", (c) => JSON.stringify(c.responseHeaders)),
-      bodyColumn(
-        "response_body",
-        column((c) => c.responseBody),
-      ),
-      { name: "primary_ms", type: "DOUBLE", data: column((c) => c.primaryMs), ...distinct },
-      text("primary_version", (c) => c.primaryVersion),
-      text("sample", (c) => c.sample),
-      text("rule", (c) => c.rule),
-      text("sequence_key", (c) => c.sequencePlace?.key ?? ""),
-      {
-        name: "sequence_position",
-        type: "INT32",
-        data: column((c) => c.sequencePlace?.position ?? 0),
-        ...repeated,
-      },
-      // Ids of single requests among them: whether they repeat is looked at.
-      { name: "tags", type: "STRING", data: column((c) => JSON.stringify(c.tags)), statistics: false },
-      text("redacted", (c) => JSON.stringify(c.redacted)),
-      text("subject", (c) => c.subject ?? ""),
-      text("request_body_sha256", (c) => c.requestBodySha256 ?? ""),
-      text("response_body_sha256", (c) => c.responseBodySha256 ?? ""),
-    ].map((source) => ({ ...source, nullable: false })) as Parameters<
-      typeof parquetWriteBuffer
-    >[0]["columnData"],
-    kvMetadata: Object.entries({ "understudy.segment": segmentVersion, ...about }).map(([key, value]) => ({
-      key,
-      value,
-    })),
-    createdBy: "understudy",
-    // One: what repeats is stored once, and each column costs its head once.
-    rowGroupSize: captures.length,
-  });
-  return Buffer.from(bytes);
-}
-
-interface Row {
-  id: string;
-  sequence: bigint;
-  deployment_id: number;
-  received_at: Date;
-  transport: "http";
-  method: string;
-  path: string;
-  request_headers: string;
-  request_body: Uint8Array;
-  status: number;
-  response_headers: string;
-  response_body: Uint8Array;
-  primary_ms: number;
-  primary_version: string;
-  sample: Sample;
-  /** Not in segments written before there were rules. */
-  rule?: string;
-  /** Empty: of no sequence. */
-  sequence_key?: string;
-  sequence_position?: number;
-  tags: string;
-  // From here on: not in segments of version 1.
-  redacted?: string;
-  /** Empty: none. The digests too. */
-  subject?: string;
-  request_body_sha256?: string;
-  response_body_sha256?: string;
+  const columns: ColumnSource[] = [
+    { name: "id", type: "STRING", data: column((c) => c.id), ...distinct },
+    { name: "sequence", type: "INT64", data: column((c) => BigInt(c.sequence)), ...distinct },
+    { name: "deployment_id", type: "INT32", data: column((c) => c.deploymentId), ...repeated },
+    {
+      name: "received_at",
+      type: "TIMESTAMP",
+      data: column((c) => new Date(c.receivedAtMs)),
+      encoding: "PLAIN",
+    },
+    text("transport", (c) => c.transport),
+    text("method", (c) => c.method),
+    text("path", (c) => c.path),
+    text("request_headers", (c) => JSON.stringify(c.requestHeaders)),
+    bodyColumn(
+      "request_body",
+      column((c) => c.requestBody),
+    ),
+    { name: "status", type: "INT32", data: column((c) => c.status) },
+    text("response_headers", (c) => JSON.stringify(c.responseHeaders)),
+    bodyColumn(
+      "response_body",
+      column((c) => c.responseBody),
+    ),
+    { name: "primary_ms", type: "DOUBLE", data: column((c) => c.primaryMs), ...distinct },
+    text("primary_version", (c) => c.primaryVersion),
+    text("sample", (c) => c.sample),
+    text("rule", (c) => c.rule),
+    text("sequence_key", (c) => c.sequencePlace?.key ?? ""),
+    {
+      name: "sequence_position",
+      type: "INT32",
+      data: column((c) => c.sequencePlace?.position ?? 0),
+      ...repeated,
+    },
+    // Ids of single requests among them: whether they repeat is looked at.
+    { name: "tags", type: "STRING", data: column((c) => JSON.stringify(c.tags)), statistics: false },
+    text("redacted", (c) => JSON.stringify(c.redacted)),
+    text("subject", (c) => c.subject ?? ""),
+    text("request_body_sha256", (c) => c.requestBodySha256 ?? ""),
+    text("response_body_sha256", (c) => c.responseBodySha256 ?? ""),
+  ];
+  return writeParquet(columns, { "understudy.segment": segmentVersion, ...about });
 }
 
 /**
@@ -129,33 +88,74 @@ interface Row {
  * @throws Error when the bytes are no segment; callers check the segment's SHA-256 first.
  */
 export async function readSegment(bytes: Uint8Array): Promise<StoredCapture[]> {
-  const file = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
-  // utf8: false leaves BYTE_ARRAY columns as bytes; STRING columns are text all the same.
-  const rows = (await parquetReadObjects({ file, utf8: false })) as Row[];
-  return rows.map((row) => ({
-    id: row.id,
-    sequence: Number(row.sequence),
-    deploymentId: row.deployment_id,
-    receivedAtMs: row.received_at.getTime(),
-    transport: row.transport,
-    method: row.method,
-    path: row.path,
-    requestHeaders: JSON.parse(row.request_headers) as Record<string, string>,
-    requestBody: row.request_body,
-    status: row.status,
-    responseHeaders: JSON.parse(row.response_headers) as Record<string, string>,
-    responseBody: row.response_body,
-    primaryMs: row.primary_ms,
-    primaryVersion: row.primary_version,
-    sample: row.sample,
-    rule: row.rule ?? "",
-    sequencePlace: row.sequence_key ? { key: row.sequence_key, position: row.sequence_position ?? 0 } : null,
-    tags: JSON.parse(row.tags) as Record<string, string>,
-    redacted: JSON.parse(row.redacted ?? "[]") as string[],
-    subject: row.subject || null,
-    requestBodySha256: row.request_body_sha256 || null,
-    responseBodySha256: row.response_body_sha256 || null,
+  const columns = await readParquet(bytes);
+  const column = <T>(name: string, otherwise?: T): readonly T[] => {
+    const values = columns.get(name) as T[] | undefined;
+    if (values !== undefined) return values;
+    if (otherwise === undefined) throw new Error(`it has no column ${name}`);
+    return column("id").map(() => otherwise);
+  };
+  const sequence = column<bigint>("sequence");
+  const deploymentId = column<number>("deployment_id");
+  const receivedAt = column<Date>("received_at");
+  const transport = column<Capture["transport"]>("transport");
+  const method = column<string>("method");
+  const path = column<string>("path");
+  const requestHeaders = parsed<Record<string, string>>(column("request_headers"));
+  const requestBody = column<Uint8Array>("request_body");
+  const status = column<number>("status");
+  const responseHeaders = parsed<Record<string, string>>(column("response_headers"));
+  const responseBody = column<Uint8Array>("response_body");
+  const primaryMs = column<number>("primary_ms");
+  const primaryVersion = column<string>("primary_version");
+  const sample = column<Sample>("sample");
+  const tags = parsed<Record<string, string>>(column("tags"));
+  // Not in segments that were written before there were rules, or sequences.
+  const rule = column("rule", "");
+  const sequenceKey = column("sequence_key", "");
+  const sequencePosition = column("sequence_position", 0);
+  // Not in segments of version 1.
+  const redacted = parsed<string[]>(column("redacted", "[]"));
+  const subject = column("subject", "");
+  const requestBodySha256 = column("request_body_sha256", "");
+  const responseBodySha256 = column("response_body_sha256", "");
+  return column<string>("id").map((id, row) => ({
+    id,
+    sequence: Number(sequence[row]),
+    deploymentId: deploymentId[row]!,
+    receivedAtMs: receivedAt[row]!.getTime(),
+    transport: transport[row]!,
+    method: method[row]!,
+    path: path[row]!,
+    requestHeaders: requestHeaders[row]!,
+    requestBody: requestBody[row]!,
+    status: status[row]!,
+    responseHeaders: responseHeaders[row]!,
+    responseBody: responseBody[row]!,
+    primaryMs: primaryMs[row]!,
+    primaryVersion: primaryVersion[row]!,
+    sample: sample[row]!,
+    rule: rule[row]!,
+    sequencePlace: sequenceKey[row] ? { key: sequenceKey[row], position: sequencePosition[row]! } : null,
+    tags: tags[row]!,
+    redacted: redacted[row]!,
+    subject: subject[row] || null,
+    requestBodySha256: requestBodySha256[row] || null,
+    responseBodySha256: responseBodySha256[row] || null,
   }));
+}
+
+/** Of JSON texts, most of which say the same, what each says: one value for all that do. */
+function parsed<T>(texts: readonly string[]): readonly T[] {
+  const values = new Map<string, T>();
+  return texts.map((text) => {
+    let value = values.get(text);
+    if (value === undefined) {
+      value = JSON.parse(text) as T;
+      values.set(text, value);
+    }
+    return value;
+  });
 }
 
 /** The facts of the whole file that {@link writeSegment} was given. */

@@ -1,0 +1,106 @@
+import { crc32 } from "node:zlib";
+import { parquetRead } from "hyparquet";
+import { ByteWriter, type ColumnSource, parquetWrite } from "hyparquet-writer";
+
+/** Of a row, beside its byte arrays, and of a file, beside its rows: as much as there mostly is, and more. */
+const expectedBytes = { row: 400, file: 16 * 1024 };
+
+/**
+ * Of texts that mostly repeat: a dictionary, without looking first whether one pays. Nobody looks for a smallest or a
+ * largest, and what is left is too short to be compressed.
+ */
+export const repeated = { encoding: "RLE_DICTIONARY", codec: "UNCOMPRESSED", statistics: false } as const;
+/** Of values that hardly repeat, and by which nobody looks: a dictionary or a compression would find nothing. */
+export const distinct = { encoding: "PLAIN", codec: "UNCOMPRESSED", statistics: false } as const;
+
+/** Where at least this share of bodies repeats an earlier one, a dictionary holds each once. */
+const dictionaryShare = 0.5;
+/** Of each end of a body, looked at to find the one that it may be equal to. */
+const endBytes = 64;
+
+/**
+ * A column of bodies, not compressed. Equal bodies are made one object: the writer, which hashes byte by byte, then knows
+ * them without looking.
+ */
+export function bodyColumn(name: string, bodies: readonly Uint8Array[]): ColumnSource {
+  const byEnds = new Map<number, Uint8Array>();
+  const byChecksum = new Map<number, Uint8Array>();
+  let repeats = 0;
+  const data = bodies.map((body) => {
+    // Few bodies are alike at both ends and yet not equal; only those are read to be told apart.
+    const known = keptUnder(byEnds, checksumOfEnds(body), body) ?? keptUnder(byChecksum, crc32(body), body);
+    if (known === null || known === body) return body;
+    repeats += 1;
+    return known;
+  });
+  const plain = repeats < bodies.length * dictionaryShare;
+  return {
+    name,
+    type: "BYTE_ARRAY",
+    data,
+    codec: "UNCOMPRESSED",
+    statistics: false,
+    ...(plain && { encoding: "PLAIN" }),
+  };
+}
+
+/**
+ * A Parquet file of one row group, so that what repeats is stored once, and each column costs its head once. No column
+ * has nulls. The same rows give the same bytes.
+ *
+ * @param facts go into its key-value metadata
+ */
+export function writeParquet(columns: readonly ColumnSource[], facts: Record<string, string>): Buffer {
+  const rows = columns[0]!.data.length;
+  let bytes = expectedBytes.file + rows * expectedBytes.row;
+  for (const { type, data } of columns) {
+    if (type === "BYTE_ARRAY") for (const { length } of data as Uint8Array[]) bytes += length;
+  }
+  // A buffer that grows is copied each time, and that costs more than all the rest of a large file.
+  const writer = new ByteWriter(bytes);
+  parquetWrite({
+    writer,
+    columnData: columns.map((source) => ({ ...source, nullable: false })),
+    kvMetadata: Object.entries(facts).map(([key, value]) => ({ key, value })),
+    createdBy: "understudy",
+    rowGroupSize: rows,
+  });
+  return Buffer.from(writer.buffer, 0, writer.index);
+}
+
+/**
+ * The columns of a Parquet file, by name. BYTE_ARRAYs are bytes, strings are text: the same object where a dictionary has
+ * them.
+ * @throws Error when the bytes are no such file
+ */
+export async function readParquet(bytes: Uint8Array): Promise<ReadonlyMap<string, unknown[]>> {
+  const { buffer, byteOffset, byteLength } = bytes;
+  const alone = byteLength === buffer.byteLength;
+  const file = (alone ? buffer : buffer.slice(byteOffset, byteOffset + byteLength)) as ArrayBuffer;
+  const columns = new Map<string, unknown[]>();
+  await parquetRead({
+    file,
+    // Leaves BYTE_ARRAY columns as bytes; STRING columns are text all the same.
+    utf8: false,
+    onChunk: ({ columnName, columnData, rowStart }) => {
+      const column = columns.get(columnName) ?? [];
+      columns.set(columnName, column);
+      for (let i = 0; i < columnData.length; i++) column[rowStart + i] = columnData[i];
+    },
+  });
+  return columns;
+}
+
+function checksumOfEnds(body: Uint8Array): number {
+  return crc32(body.subarray(-endBytes), crc32(body.subarray(0, endBytes), body.length));
+}
+
+/** The body kept under a key, which is this one where there was none; null: another has its place. */
+function keptUnder(kept: Map<number, Uint8Array>, key: number, body: Uint8Array): Uint8Array | null {
+  const before = kept.get(key);
+  if (before === undefined) {
+    kept.set(key, body);
+    return body;
+  }
+  return Buffer.compare(before, body) === 0 ? before : null;
+}
