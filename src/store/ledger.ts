@@ -42,12 +42,21 @@ async function readRow(prisma: Reader, deploymentId: number, range: TimeRange): 
       GROUP BY run_id, label
       HAVING sum(sign * n) <> 0
     ), pending AS (
-      SELECT w.run_id, count(*) AS n
+      SELECT w.run_id, sum(n) AS n
       FROM work w JOIN live USING (run_id)
       JOIN segments s ON s.id = w.segment_id
-      JOIN captures c ON c.day = s.day AND c.segment_id = s.id
-      WHERE w.state IN ('pending', 'leased') AND c."row" >= w.first_row AND c."row" < w.first_row + w.rows
-        AND c.received_at >= ${from}::timestamptz AND c.received_at < ${to}::timestamptz
+      CROSS JOIN LATERAL (
+        -- Nearly all works are of a whole segment, and there may be very many.
+        SELECT coalesce(sum(m.captures), 0) AS n FROM segment_counts m
+        WHERE w.rows = s.captures AND m.segment_id = s.id
+          AND m.minute >= ${from}::timestamptz AND m.minute < ${to}::timestamptz
+        UNION ALL
+        SELECT count(*) FROM captures c
+        WHERE w.rows < s.captures AND c.day = s.day AND c.segment_id = s.id
+          AND c."row" >= w.first_row AND c."row" < w.first_row + w.rows
+          AND c.received_at >= ${from}::timestamptz AND c.received_at < ${to}::timestamptz
+      ) AS open
+      WHERE w.state IN ('pending', 'leased')
       GROUP BY w.run_id
     )
     SELECT (SELECT coalesce(jsonb_object_agg(label, n), '{}') FROM account) AS account,

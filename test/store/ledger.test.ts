@@ -376,7 +376,7 @@ describe("a planted miscount unbalances the ledger", () => {
     ],
     [
       "captures of a pending work gone",
-      `DELETE FROM captures WHERE segment_id IN
+      `DELETE FROM segment_counts WHERE segment_id IN
        (SELECT segment_id FROM work WHERE state = 'pending' AND run_id = (SELECT min(run_id) FROM work))`,
     ],
   ])("%s", async (_what, statement) => {
