@@ -15,9 +15,14 @@ export function pin(pid: number, core: number): void {
   });
 }
 
-/** Processor seconds that a process has used so far, with all its threads and all living descendants. */
+/**
+ * Processor seconds that a process has used so far, with all its threads and all its descendants, those that have ended
+ * included.
+ */
 export function cpuSecondsOf(pid: number): number {
-  return sumOf(pid, (fields) => Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
+  // Its own in user and system mode, and those of children that it has waited for.
+  const ticks = (fields: string[]) => [11, 12, 13, 14].reduce((sum, i) => sum + Number(fields[i]), 0);
+  return sumOf(pid, ticks) / ticksPerSecond;
 }
 
 /** Resident bytes of a process and all its descendants. */
