@@ -1,5 +1,5 @@
 import { crc32 } from "node:zlib";
-import { parquetRead } from "hyparquet";
+import { parquetMetadata, parquetRead } from "hyparquet";
 import { ByteWriter, type ColumnSource, parquetWrite } from "hyparquet-writer";
 
 /** Of a row, beside its byte arrays, and of a file, beside its rows: as much as there mostly is, and more. */
@@ -74,12 +74,9 @@ export function writeParquet(columns: readonly ColumnSource[], facts: Record<str
  * @throws Error when the bytes are no such file
  */
 export async function readParquet(bytes: Uint8Array): Promise<ReadonlyMap<string, unknown[]>> {
-  const { buffer, byteOffset, byteLength } = bytes;
-  const alone = byteLength === buffer.byteLength;
-  const file = (alone ? buffer : buffer.slice(byteOffset, byteOffset + byteLength)) as ArrayBuffer;
   const columns = new Map<string, unknown[]>();
   await parquetRead({
-    file,
+    file: fileOf(bytes),
     // Leaves BYTE_ARRAY columns as bytes; STRING columns are text all the same.
     utf8: false,
     onChunk: ({ columnName, columnData, rowStart }) => {
@@ -89,6 +86,17 @@ export async function readParquet(bytes: Uint8Array): Promise<ReadonlyMap<string
     },
   });
   return columns;
+}
+
+/** The key-value metadata of a Parquet file. */
+export function readFacts(bytes: Uint8Array): Record<string, string> {
+  const { key_value_metadata: facts = [] } = parquetMetadata(fileOf(bytes));
+  return Object.fromEntries(facts.map(({ key, value }) => [key, value ?? ""]));
+}
+
+function fileOf({ buffer, byteOffset, byteLength }: Uint8Array): ArrayBuffer {
+  const alone = byteLength === buffer.byteLength;
+  return (alone ? buffer : buffer.slice(byteOffset, byteOffset + byteLength)) as ArrayBuffer;
 }
 
 function checksumOfEnds(body: Uint8Array): number {

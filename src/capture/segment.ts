@@ -1,7 +1,6 @@
-import { parquetMetadata } from "hyparquet";
 import type { ColumnSource } from "hyparquet-writer";
 import type { Capture, Sample } from "./capture.js";
-import { bodyColumn, distinct, readParquet, repeated, writeParquet } from "./parquet.js";
+import { bodyColumn, distinct, readFacts, readParquet, repeated, writeParquet } from "./parquet.js";
 
 /** Raised when a column changes its meaning; readers take older ones too. */
 const segmentVersion = "2";
@@ -160,9 +159,6 @@ function parsed<T>(texts: readonly string[]): readonly T[] {
 
 /** The facts of the whole file that {@link writeSegment} was given. */
 export function segmentAbout(bytes: Uint8Array): Record<string, string> {
-  const file = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
-  const { key_value_metadata: facts = [] } = parquetMetadata(file);
-  return Object.fromEntries(
-    facts.flatMap(({ key, value }) => (key === "understudy.segment" ? [] : [[key, value ?? ""]])),
-  );
+  const { "understudy.segment": _, ...about } = readFacts(bytes);
+  return about;
 }

@@ -112,10 +112,30 @@ describe("migrate", () => {
   );
 });
 
-test("the account from before it had rollups is taken over", async () => {
+/** The migrations from one on. */
+async function leaveOut(first: string): Promise<void> {
   for (const name of await readdir(folder)) {
-    if (name >= "0017" && name < "a") await rm(join(folder, name), { recursive: true });
+    if (name >= first && name < "a") await rm(join(folder, name), { recursive: true });
   }
+}
+
+test("the account's migration waits for a commit under way, which ends", async () => {
+  await leaveOut("0017");
+  await migrate(database.url, { log, folder });
+  await onServer(database.url, async (worker) => {
+    await worker.query("BEGIN; SELECT id FROM segments FOR SHARE");
+    const migration = migrate(database.url, { log });
+    const waiting = "SELECT 1 FROM pg_locks WHERE relation = 'segments'::regclass AND NOT granted";
+    await expect.poll(() => query(waiting)).toHaveLength(1);
+    await worker.query(
+      "UPDATE work SET state = 'done'; INSERT INTO rollup_deltas SELECT * FROM rollup_deltas; COMMIT",
+    );
+    expect((await migration).applied[0]).toBe("0017_ledger_rollups");
+  });
+});
+
+test("the account from before it had rollups is taken over", async () => {
+  await leaveOut("0017");
   await migrate(database.url, { log, folder });
   const [early, between, late] = [1, 2, 3].map((n) => `00000000-0000-0000-0000-00000000000${n}`);
   // Segments from before the run, one of them given to it afterwards, and one from since; one more was dropped.

@@ -1,7 +1,8 @@
 -- The account of a deployment in rollups by minute, hour, day and all time, as comparisons have theirs.
 
--- What is counted below must not change meanwhile.
-LOCK TABLE "segments", "work", "rollups" IN SHARE ROW EXCLUSIVE MODE;
+-- What is counted below must not change meanwhile. In the mode, and in the order, in which they are needed: no process that is
+-- just committing may hold one and wait for another.
+LOCK TABLE "rollups", "segments" IN ACCESS EXCLUSIVE MODE;
 
 -- CreateTable
 CREATE TABLE "ledger_deltas" (
