@@ -119,6 +119,7 @@ test.each<[string, (scene: Scene) => Promise<unknown>, object[]]>([
         (SELECT max(id::text)::uuid FROM segments WHERE deployment_id = ${id})`),
     [
       { what: "2026-11-20: captured", ledger: 6, counted: 5 },
+      { what: "2026-11-20: c0, pending", ledger: 3, counted: 2 },
       { what: expect.stringContaining("rows of captures"), ledger: 3, counted: 2 },
       { what: expect.stringContaining("captures without a row"), ledger: 0, counted: 1 },
     ],
