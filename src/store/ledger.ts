@@ -94,7 +94,7 @@ function ledgerOf({ account, runs }: LedgerRow): Ledger {
   }
   return {
     ...gatewayTerms(account),
-    captured: capturedBefore(account, Number.POSITIVE_INFINITY),
+    captured: sum(byReason(account, "captured:")),
     candidates,
     balanced: imbalancesOf({ account, runs }).length === 0,
   };
@@ -108,7 +108,7 @@ function ledgerOf({ account, runs }: LedgerRow): Ledger {
  * outcomes that their commits counted and the captures of works still open.
  */
 function imbalancesOf({ account, runs }: LedgerRow): Imbalance[] {
-  const captured = capturedBefore(account, Number.POSITIVE_INFINITY);
+  const captured = sum(byReason(account, "captured:"));
   const { received, inFlight, sampledOut, notEligible, dropped, lost, buffered } = gatewayTerms(account);
   const gone = inFlight + sampledOut + sum(notEligible) + sum(dropped) + lost + buffered;
   const sums: Imbalance[] = [
@@ -141,8 +141,10 @@ function gatewayTerms(account: Counts) {
 
 /** Captures that were catalogued before a live run was opened: by then, one with a lower number was the newest. */
 function capturedBefore(account: Counts, runId: number): number {
-  const before = Object.entries(byReason(account, "captured:")).filter(([newest]) => Number(newest) < runId);
-  return sum(Object.fromEntries(before));
+  return Object.entries(byReason(account, "captured:")).reduce(
+    (total, [newest, n]) => (Number(newest) < runId ? total + n : total),
+    0,
+  );
 }
 
 /** Captures from before a run that it was not given afterwards. */
