@@ -53,8 +53,7 @@ export function writeAnswers(answers: readonly Answer[]): Buffer {
  * @throws Error when the bytes are no such file; callers check the file's SHA-256 first.
  */
 export async function readAnswers(bytes: Uint8Array): Promise<Map<string, Observation>> {
-  const columns = await readParquet(bytes);
-  const column = <T>(name: string) => columns.get(name) as T[];
+  const column = await readParquet(bytes);
   const failure = column<FailureKind | "">("failure");
   const status = column<number>("status");
   const headers = column<string>("headers");

@@ -69,11 +69,16 @@ export function writeParquet(columns: readonly ColumnSource[], facts: Record<str
 }
 
 /**
- * The columns of a Parquet file, by name. BYTE_ARRAYs are bytes, strings are text: the same object where a dictionary has
- * them.
+ * A column of a Parquet file, by its name; where the file lacks it, `otherwise` for each row.
+ * @throws Error when there is neither
+ */
+export type Columns = <T>(name: string, otherwise?: T) => readonly T[];
+
+/**
+ * The columns of a Parquet file. BYTE_ARRAYs are bytes, strings are text: the same object where a dictionary has them.
  * @throws Error when the bytes are no such file
  */
-export async function readParquet(bytes: Uint8Array): Promise<ReadonlyMap<string, unknown[]>> {
+export async function readParquet(bytes: Uint8Array): Promise<Columns> {
   const columns = new Map<string, unknown[]>();
   await parquetRead({
     file: fileOf(bytes),
@@ -85,7 +90,13 @@ export async function readParquet(bytes: Uint8Array): Promise<ReadonlyMap<string
       for (let i = 0; i < columnData.length; i++) column[rowStart + i] = columnData[i];
     },
   });
-  return columns;
+  const rows = columns.values().next().value?.length ?? 0;
+  return <T>(name: string, otherwise?: T) => {
+    const values = columns.get(name) as T[] | undefined;
+    if (values !== undefined) return values;
+    if (otherwise === undefined) throw new Error(`it has no column ${name}`);
+    return new Array<T>(rows).fill(otherwise);
+  };
 }
 
 /** The key-value metadata of a Parquet file. */

@@ -87,13 +87,7 @@ export function writeSegment(
  * @throws Error when the bytes are no segment; callers check the segment's SHA-256 first.
  */
 export async function readSegment(bytes: Uint8Array): Promise<StoredCapture[]> {
-  const columns = await readParquet(bytes);
-  const column = <T>(name: string, otherwise?: T): readonly T[] => {
-    const values = columns.get(name) as T[] | undefined;
-    if (values !== undefined) return values;
-    if (otherwise === undefined) throw new Error(`it has no column ${name}`);
-    return column("id").map(() => otherwise);
-  };
+  const column = await readParquet(bytes);
   const sequence = column<bigint>("sequence");
   const deploymentId = column<number>("deployment_id");
   const receivedAt = column<Date>("received_at");
