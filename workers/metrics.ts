@@ -56,11 +56,13 @@ export function addWorkerMetrics(
     // A rejudge asks no candidate, and its captures were counted when they were replayed.
     if (end.end !== "committed" || end.runKind === "rejudge") return;
     const { candidate } = end;
+    const told = new Map<string, number>();
     for (const { disposition, reason, result, candidateMs } of end.outcomes) {
-      const told = disposition === "candidate_error" ? reason : result;
-      outcomes.inc({ candidate, result: told ?? disposition });
+      const word = (disposition === "candidate_error" ? reason : result) ?? disposition;
+      told.set(word, (told.get(word) ?? 0) + 1);
       if (candidateMs !== null) latency.observe({ candidate }, candidateMs / 1_000);
     }
+    for (const [result, n] of told) outcomes.inc({ candidate, result }, n);
   };
   return { onEnd, onBreaker: (candidate, open) => breaker.set({ candidate }, open ? 1 : 0) };
 }

@@ -17,6 +17,7 @@ export interface Answer {
  * `capture_id`. A failure has no `body`, and says its kind in `failure` (empty where the candidate answered).
  */
 export function writeAnswers(answers: readonly Answer[]): Buffer {
+  const headersText = jsonTexts();
   const column = <T>(pick: (seen: Observation, captureId: string) => T): T[] =>
     answers.map(({ observation, captureId }) => pick(observation, captureId));
   return writeParquet(
@@ -28,7 +29,7 @@ export function writeAnswers(answers: readonly Answer[]): Buffer {
       {
         name: "headers",
         type: "STRING",
-        data: column((seen) => JSON.stringify(seen.ok ? seen.headers : {})),
+        data: column((seen) => headersText(seen.ok ? seen.headers : none)),
         ...repeated,
       },
       bodyColumn(
@@ -46,6 +47,19 @@ export function writeAnswers(answers: readonly Answer[]): Buffer {
     ],
     { "understudy.answers": fileVersion },
   );
+}
+
+const none = {};
+
+/** JSON, written once for values that come one behind the other: answers of one connection share their headers. */
+function jsonTexts(): (value: object) => string {
+  let newest: object | null = null;
+  let text = "";
+  return (value) => {
+    if (value !== newest) text = JSON.stringify(value);
+    newest = value;
+    return text;
+  };
 }
 
 /**

@@ -27,49 +27,58 @@ export function compareAnswers(
   nowMs: number,
   kernel: Kernel,
 ): Comparison {
-  const outputs = compareOutputs(primary, candidate, policy, nowMs, kernel);
-  const parameters = parameterDifferences(primary, candidate);
+  const counterparts = counterpartsOf(primary.outputs, candidate.outputs);
+  const outputs = primary.outputs.map((output, place) => {
+    const own = policyFor(policy, output.name);
+    const other = counterparts[place];
+    return other
+      ? compareOutput(output, other, own, nowMs, kernel)
+      : unpairedOutput("missing_output", output, null, own, nowMs);
+  });
+  for (const extra of extraOutputs(primary.outputs, candidate.outputs, counterparts)) {
+    outputs.push(unpairedOutput("extra_output", null, extra, policyFor(policy, extra.name), nowMs));
+  }
+  const parameters = parameterDifferences(primary, candidate, counterparts);
   const judged = outputs.filter(({ result }) => result !== "ignored");
   const lead = leadOf(judged);
   const kind =
     lead?.kind ?? (policy.parameters === "fail" && parameters.length > 0 ? ("parameters" as const) : null);
-  const decisions = judged.flatMap(({ decision }) => decision ?? []);
+  const deciding = judged.filter(({ decision }) => decision !== null);
   return {
     result: kind !== null ? "mismatch" : judged.length === 0 && outputs.length > 0 ? "ignored" : "match",
     kind,
     signature: kind === null ? null : signatureOf(kind, lead),
-    flip: decisions.length === 0 ? null : decisions.some(({ flip }) => flip),
-    maxAbs: largest(judged.map(({ maxAbs }) => maxAbs)),
-    maxRel: largest(judged.map(({ maxRel }) => maxRel)),
+    flip: deciding.length === 0 ? null : deciding.some(({ decision }) => decision!.flip),
+    maxAbs: largest(judged, "maxAbs"),
+    maxRel: largest(judged, "maxRel"),
     outputs,
     parameters,
   };
 }
 
-function compareOutputs(
-  primary: InferResponse,
-  candidate: InferResponse,
-  policy: Policy,
-  nowMs: number,
-  kernel: Kernel,
-): OutputComparison[] {
-  const actual = byName(candidate.outputs);
-  const expected = byName(primary.outputs);
-  const compared = primary.outputs.map((output) => {
-    const own = policyFor(policy, output.name);
-    const other = actual.get(output.name);
-    return other
-      ? compareOutput(output, other, own, nowMs, kernel)
-      : unpairedOutput("missing_output", output, null, own, nowMs);
+/** For each output of the primary the candidate's of the same name; undefined: it has none. Mostly their order is one. */
+function counterpartsOf(
+  expected: readonly InferTensor[],
+  actual: readonly InferTensor[],
+): (InferTensor | undefined)[] {
+  let byName: Map<string, InferTensor> | null = null;
+  return expected.map(({ name }, place) => {
+    const inPlace = actual[place];
+    if (inPlace?.name === name) return inPlace;
+    byName ??= new Map(actual.map((output) => [output.name, output]));
+    return byName.get(name);
   });
-  const extra = candidate.outputs
-    .filter(({ name }) => !expected.has(name))
-    .map((output) => unpairedOutput("extra_output", null, output, policyFor(policy, output.name), nowMs));
-  return [...compared, ...extra];
 }
 
-function byName(outputs: readonly InferTensor[]): Map<string, InferTensor> {
-  return new Map(outputs.map((output) => [output.name, output]));
+/** The candidate's outputs that the primary lacks. */
+function extraOutputs(
+  expected: readonly InferTensor[],
+  actual: readonly InferTensor[],
+  counterparts: readonly (InferTensor | undefined)[],
+): readonly InferTensor[] {
+  if (actual.length === expected.length && !counterparts.includes(undefined)) return [];
+  const names = new Set(expected.map(({ name }) => name));
+  return actual.filter(({ name }) => !names.has(name));
 }
 
 function leadOf(judged: readonly OutputComparison[]): OutputComparison | null {
@@ -84,27 +93,31 @@ function gravity(kind: DifferenceKind | null): number {
   return kind === null ? differenceKinds.length : differenceKinds.indexOf(kind);
 }
 
-function largest(values: readonly (number | null)[]): number | null {
-  return values.reduce(
-    (most, value) => (most === null || (value !== null && value > most) ? value : most),
-    null,
-  );
+function largest(judged: readonly OutputComparison[], metric: "maxAbs" | "maxRel"): number | null {
+  let most: number | null = null;
+  for (const { [metric]: value } of judged) {
+    if (most === null || (value !== null && value > most)) most = value;
+  }
+  return most;
 }
 
 /** Of the answers and of the outputs that both have. */
-function parameterDifferences(primary: InferResponse, candidate: InferResponse): StructuralDifference[] {
-  const actual = byName(candidate.outputs);
-  const ofOutputs = primary.outputs.flatMap((output) => {
-    const other = actual.get(output.name);
-    if (!other) return [];
-    return differencesOf(output.parameters, other.parameters).map((difference) =>
-      under(`outputs[${JSON.stringify(output.name)}].parameters`, difference),
-    );
-  });
-  const ofAnswer = differencesOf(primary.parameters, candidate.parameters).map((difference) =>
+function parameterDifferences(
+  primary: InferResponse,
+  candidate: InferResponse,
+  counterparts: readonly (InferTensor | undefined)[],
+): StructuralDifference[] {
+  const differences = differencesOf(primary.parameters, candidate.parameters).map((difference) =>
     under("parameters", difference),
   );
-  return [...ofAnswer, ...ofOutputs].slice(0, differencesMax);
+  primary.outputs.forEach((output, place) => {
+    const other = counterparts[place];
+    if (other === undefined) return;
+    for (const difference of differencesOf(output.parameters, other.parameters)) {
+      differences.push(under(`outputs[${JSON.stringify(output.name)}].parameters`, difference));
+    }
+  });
+  return differences.slice(0, differencesMax);
 }
 
 function under(parent: string, difference: StructuralDifference): StructuralDifference {

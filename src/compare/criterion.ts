@@ -38,19 +38,19 @@ export function applyRule(
   const { mismatches, nonFiniteMismatches, cosine } = measured;
   // Nearly always, answers are the same; there is then nothing more to go through.
   const isSame = measured.maxAbs === 0;
-  if (primary.datatype === "BYTES") return byElements({ mismatches, cosine }, policy, elements);
+  if (primary.datatype === "BYTES") return byElements(mismatches, cosine, policy, elements);
   switch (policy.rule) {
     case "numpy":
     case "polygraphy": {
       const { statistic: name = "elementwise" } = policy;
-      if (name === "elementwise") return byElements({ mismatches, cosine }, policy, elements);
+      if (name === "elementwise") return byElements(mismatches, cosine, policy, elements);
       if (isSame) return { mismatches, cosine, statistic: { name, abs: 0, rel: 0 }, isBeyond: false };
       return { mismatches, cosine, ...judgeStatistic(primary, candidate, name, policy) };
     }
     case "ulp": {
       const ulps = isSame ? same : measureUlps(primary, candidate, policy.maxUlps, ulpDatatype);
-      const counted = { mismatches: ulps.mismatches + nonFiniteMismatches, maxUlps: ulps.maxUlps, cosine };
-      return byElements(counted, policy, elements);
+      const counted = ulps.mismatches + nonFiniteMismatches;
+      return { ...byElements(counted, cosine, policy, elements), maxUlps: ulps.maxUlps };
     }
     case "cosine": {
       const similarity = isSame ? 1 : cosineSimilarity(primary, candidate);
@@ -60,12 +60,17 @@ export function applyRule(
     case "exact":
     case "bytes":
     case "json":
-      return byElements({ mismatches, cosine }, policy, elements);
+      return byElements(mismatches, cosine, policy, elements);
   }
 }
 
-function byElements(counted: Omit<Ruling, "isBeyond">, policy: OutputPolicy, elements: number): Ruling {
+function byElements(
+  mismatches: number,
+  cosine: number | null,
+  policy: OutputPolicy,
+  elements: number,
+): Ruling {
   const allowed = "mismatchFraction" in policy ? (policy.mismatchFraction ?? 0) : 0;
   // A quotient, not a product: 0.29 · 100 is less than 29. Of no elements the share is NaN, which is not beyond.
-  return { ...counted, isBeyond: counted.mismatches / elements > allowed };
+  return { mismatches, cosine, isBeyond: mismatches / elements > allowed };
 }

@@ -1,6 +1,6 @@
 import type { Sample } from "../capture/capture.js";
 import { bucketOf } from "../stats/sketch.js";
-import type { Comparison, OutputComparison } from "./types.js";
+import type { Comparison, DecisionChange, OutputComparison } from "./types.js";
 
 const changeCharactersMax = 64;
 
@@ -58,29 +58,43 @@ export function factsOf(comparison: Comparison | null, context: OutcomeContext):
     facts.push({ series: "decisions", label: comparison.flip ? "flip" : "same" });
   }
   if (comparison.signature !== null) facts.push({ series: "signatures", label: comparison.signature });
-  for (const output of comparison.outputs) facts.push(...outputFacts(output));
-  if (comparison.result !== "incomparable") facts.push(...latencyFacts(context));
+  for (const output of comparison.outputs) addOutputFacts(facts, output);
+  if (comparison.result !== "incomparable") addLatencyFacts(facts, context);
   return facts;
 }
 
-function outputFacts(comparison: OutputComparison): Fact[] {
-  const { output, result, kind, maxAbs, maxRel } = comparison;
-  const facts: Fact[] = [{ series: `output/${output}`, label: result }];
-  if (kind !== null) facts.push({ series: `output/${output}`, label: `kind:${kind}` });
-  if (maxAbs !== null) facts.push({ series: `abs/${output}`, label: bucketOf(maxAbs), value: maxAbs });
-  if (maxRel !== null) facts.push({ series: `rel/${output}`, label: "n", value: maxRel });
-  facts.push(...confusionFacts(comparison));
-  return facts;
+function addOutputFacts(facts: Fact[], comparison: OutputComparison): void {
+  const { output, result, kind, maxAbs, maxRel, decision } = comparison;
+  const series = seriesOf(output);
+  facts.push({ series: series.output, label: result });
+  if (kind !== null) facts.push({ series: series.output, label: `kind:${kind}` });
+  if (maxAbs !== null) facts.push({ series: series.abs, label: bucketOf(maxAbs), value: maxAbs });
+  if (maxRel !== null) facts.push({ series: series.rel, label: "n", value: maxRel });
+  if (decision?.changes !== undefined && result !== "ignored")
+    addConfusionFacts(facts, output, decision.changes);
+}
+
+/** A model has the same outputs in every answer: its series' names are not to be put together, and hashed, anew. */
+const seriesOfOutputs = new Map<string, { output: string; abs: string; rel: string }>();
+const seriesMax = 1_000;
+
+function seriesOf(output: string) {
+  let series = seriesOfOutputs.get(output);
+  if (series === undefined) {
+    series = { output: `output/${output}`, abs: `abs/${output}`, rel: `rel/${output}` };
+    if (seriesOfOutputs.size === seriesMax) seriesOfOutputs.clear();
+    seriesOfOutputs.set(output, series);
+  }
+  return series;
 }
 
 /**
  * What turned into what, as `from→to`: one for each kind of change, so that comparisons are counted, not the rows of a
  * batch; 16 at most. Of outputs that are ignored none, as in `decisions`.
  */
-function confusionFacts({ output, result, decision }: OutputComparison): Fact[] {
-  if (result === "ignored") return [];
-  const labels = (decision?.changes ?? []).map(({ from, to }) => changeLabel(from, to));
-  return [...new Set(labels)].map((label) => ({ series: `confusion/${output}`, label }));
+function addConfusionFacts(facts: Fact[], output: string, changes: readonly DecisionChange[]): void {
+  const labels = new Set(changes.map(({ from, to }) => changeLabel(from, to)));
+  for (const label of labels) facts.push({ series: `confusion/${output}`, label });
 }
 
 /** One arrow, 64 characters at most: texts of a model, such as names of classes, must not make labels without bound. */
@@ -96,10 +110,12 @@ function shortened(side: string): string {
 }
 
 /** Only of pairs in which both answered: the latency of a refused connection would flatter, of a timeout hide its cap. */
-function latencyFacts({ primaryMs, candidateMs, controlMs }: OutcomeContext): Fact[] {
-  return [
-    ["latency/primary", primaryMs] as const,
-    ["latency/candidate", candidateMs] as const,
-    ["latency/control", controlMs] as const,
-  ].flatMap(([series, ms]) => (ms === null ? [] : [{ series, label: bucketOf(Math.max(0, ms)), value: ms }]));
+function addLatencyFacts(facts: Fact[], { primaryMs, candidateMs, controlMs }: OutcomeContext): void {
+  addLatency(facts, "latency/primary", primaryMs);
+  addLatency(facts, "latency/candidate", candidateMs);
+  addLatency(facts, "latency/control", controlMs);
+}
+
+function addLatency(facts: Fact[], series: string, ms: number | null): void {
+  if (ms !== null) facts.push({ series, label: bucketOf(Math.max(0, ms)), value: ms });
 }

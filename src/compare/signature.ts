@@ -13,8 +13,18 @@ export function signatureOf(kind: DifferenceKind, lead: OutputComparison | null)
     lead === null
       ? [kind]
       : [kind, lead.output, decadeOf(lead.maxAbs), lead.decision?.flip ?? null, lead.shape];
-  return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 12);
+  const text = JSON.stringify(parts);
+  const known = signatures.get(text);
+  if (known !== undefined) return known;
+  const signature = createHash("sha256").update(text).digest("hex").slice(0, 12);
+  if (signatures.size === signaturesMax) signatures.clear();
+  signatures.set(text, signature);
+  return signature;
 }
+
+/** A candidate that differs does so in few ways, but may do so in every answer. */
+const signatures = new Map<string, string>();
+const signaturesMax = 1_000;
 
 /** The power of ten at or below a value, as text; `Math.log10` can round up to the next one. */
 function decadeOf(value: number | null): string | null {

@@ -104,20 +104,20 @@ export interface OutputComparison {
   decision: Decision | null;
   worst: readonly WorstElement[];
   /** Where numbers were measured. */
-  histogram?: ErrorHistogram;
+  histogram?: ErrorHistogram | undefined;
   /**
    * The least atol with which all finite pairs would have matched, the rest of the rule being as it is; under a
    * statistic, with which the statistic would have passed.
    */
-  atolToPass?: number | null;
+  atolToPass?: number | null | undefined;
   /** Under a policy with a statistic. */
-  statistic?: ErrorStatistic;
+  statistic?: ErrorStatistic | undefined;
   /** Largest distance in units in the last place, under `ulp`; null: no finite pair. */
-  maxUlps?: number | null;
+  maxUlps?: number | null | undefined;
   /** Structural differences, for outputs compared as JSON; at most 20. */
-  differences?: readonly StructuralDifference[];
+  differences?: readonly StructuralDifference[] | undefined;
   /** Why it is ignored, in the policy's words. */
-  ignored?: string;
+  ignored?: string | undefined;
 }
 
 /** One difference found by `deep-diff`. */

@@ -71,7 +71,7 @@ function rowView(row: ComparisonRow): Omit<ComparisonItem, "outputs" | "flips"> 
 
 function outputView(row: OutputRow, judgedBy: OutputPolicy): OutputDetail {
   const { output, flip, decisionFrom, decisionTo, details, ...numbers } = row;
-  const { maxUlps, changes, ...kept } = outputDetails.parse(details ?? {});
+  const { maxUlps, changes, ...kept } = outputDetails.parse(details ?? detailsOfSame(row));
   return {
     name: output,
     ...numbers,
@@ -96,6 +96,17 @@ const outputDetails = z.object({
   maxUlps: z.number().nullable().catch(null),
   changes: decisionChanges.catch([]),
 });
+
+/** What the store leaves out of an output all of whose elements are finite, and the same on both sides. */
+function detailsOfSame({ maxAbs, datatype, shape, elements }: OutputRow): object {
+  if (maxAbs !== 0) return {};
+  return {
+    candidateDatatype: datatype,
+    candidateShape: shape,
+    histogram: { equal: elements, decades: [] },
+    atolToPass: 0,
+  };
+}
 
 /** Between two doubles there can be more units than JSON's numbers are sure to carry. */
 function wholeNumber(value: number | null): number | string | null {

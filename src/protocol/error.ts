@@ -15,11 +15,13 @@ export class ProtocolError extends Error {
 }
 
 const excerptMax = 80;
+const unprintable = /[^\x20-\x7e]/;
 
 /** The beginning of foreign text as printable ASCII, at most 80 characters. */
 export function excerptOf(source: string | Uint8Array): string {
   const text =
     typeof source === "string" ? source : Buffer.from(source.subarray(0, excerptMax)).toString("latin1");
+  if (text.length <= excerptMax && !unprintable.test(text)) return text;
   const escaped = text
     .slice(0, excerptMax)
     .replace(/[^\x20-\x7e]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);

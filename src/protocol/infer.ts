@@ -67,13 +67,15 @@ export function decodeInferResponse(
   parse: JsonReader = parseJson,
 ): InferResponse {
   const { json, binary } = decodeMessage(body, headerLength, "the response", parse);
-  return {
+  const response: InferResponse = {
     modelName: stringField(json, "model_name", "the response") ?? "",
     modelVersion: stringField(json, "model_version", "the response") ?? "",
-    ...idOf(json, "the response"),
     parameters: parametersOf(json, "the response"),
     outputs: decodeTensors("output", json.outputs, binary),
   };
+  const id = stringField(json, "id", "the response");
+  if (id !== undefined) response.id = id;
+  return response;
 }
 
 /**

@@ -94,8 +94,9 @@ function decodeHead(role: TensorRole, item: unknown, position: number): Head {
     throw new ProtocolError(`${where}: "datatype" must be one of V2's, found ${described(datatype)}`);
   }
   const shape = decodeShape(where, item.shape);
-  const { binary_data_size: claimed, ...parameters } = parametersOf(item, where);
-  const size = claimed ?? undefined;
+  const given = parametersOf(item, where);
+  const size = given.binary_data_size ?? undefined;
+  const parameters = "binary_data_size" in given ? without(given, "binary_data_size") : given;
   if (size !== undefined && data !== undefined) {
     throw new ProtocolError(`${where}: has both "data" and "binary_data_size"`);
   }
@@ -105,6 +106,11 @@ function decodeHead(role: TensorRole, item: unknown, position: number): Head {
     );
   }
   return { where, name, datatype, shape, count: elementCount(shape), parameters, binarySize: size, data };
+}
+
+function without(parameters: Readonly<Record<string, unknown>>, name: string): Record<string, unknown> {
+  const { [name]: _, ...others } = parameters;
+  return others;
 }
 
 function decodeShape(where: string, shape: unknown): number[] {

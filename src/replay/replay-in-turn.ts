@@ -5,7 +5,7 @@ import { type ReplayDeps, type ReplayEnd, replayWork } from "./replay-work.js";
  * another is idle before. So it comes up the later, the more works are before it: no more than so many in a second are
  * looked at in vain.
  */
-const busyMs = { each: 100, most: 15_000 };
+const busyMs = { each: 200, most: 15_000 };
 
 /**
  * A work in other hands may be that of a worker that was killed. Its job must stay until it is done: were it to end

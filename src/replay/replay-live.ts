@@ -136,8 +136,7 @@ function sidesOf(deps: LiveDeps, task: LiveTask, lane: Lane, line: Line, signal:
   const { work, endpoint, redact } = task;
   const { flow } = work;
   const limits = { ...task.limits, retries: flow.retries, signal };
-  const send = async (request: UpstreamRequest) =>
-    redact(await upstream.send(endpoint, request, limits), request);
+  const send = (request: UpstreamRequest) => upstream.send(endpoint, request, limits);
   const ready = () =>
     upstream.describe(endpoint).then(
       (model) => model.ready,
@@ -150,10 +149,11 @@ function sidesOf(deps: LiveDeps, task: LiveTask, lane: Lane, line: Line, signal:
       const observation = isHosted(work.endpoint)
         ? await askHosted(() => send(request), ready, signal)
         : await send(request);
-      if (observation !== null && lane.breaker.record(observation, flow.breakerFailures)) {
+      if (observation === null) return null;
+      if (lane.breaker.record(observation, flow.breakerFailures)) {
         await probe(deps, work, endpoint, lane.breaker);
       }
-      return observation;
+      return redact(observation, request);
     },
   };
 }

@@ -1,5 +1,6 @@
 import { PrismaPg } from "@prisma/adapter-pg";
 import { PrismaClient } from "./generated/client.js";
+import { createStatementNames } from "./prepared.js";
 
 export type { PrismaClient };
 
@@ -30,7 +31,11 @@ export function createPrisma(databaseUrl: string, options: PrismaOptions = {}): 
       options: "-c timezone=UTC",
     },
     // Without a listener the loss of an idle connection would end the process; the next query opens another.
-    { onPoolError: () => {}, onConnectionError: () => {} },
+    {
+      onPoolError: () => {},
+      onConnectionError: () => {},
+      statementNameGenerator: createStatementNames(),
+    },
   );
   return new PrismaClient({ adapter, transactionOptions: { maxWait: 5_000, timeout: 15_000 } });
 }

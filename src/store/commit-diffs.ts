@@ -57,8 +57,22 @@ function distinct(outputs: readonly OutputComparison[]): readonly OutputComparis
   });
 }
 
-/** What is shown of one output but never searched. */
+/** Finite numbers of one datatype and shape, every pair the same, and nothing more to be said. */
+function isSame(o: OutputComparison): boolean {
+  return (
+    o.maxAbs === 0 &&
+    o.nonFinitePrimary === 0 &&
+    o.nonFiniteCandidate === 0 &&
+    o.datatype === o.candidateDatatype &&
+    o.statistic === undefined &&
+    o.maxUlps === undefined &&
+    o.decision?.changes === undefined
+  );
+}
+
+/** What is shown of one output but never searched; null where {@link isSame} has it, as of most: its columns say it. */
 function diffDetails(o: OutputComparison) {
+  if (isSame(o)) return null;
   const { worst, candidateDatatype, candidateShape, differences, histogram, atolToPass, statistic, maxUlps } =
     o;
   const changes = o.decision?.changes;

@@ -6,6 +6,7 @@ import { insertDiffs } from "./commit-diffs.js";
 import { isUniqueViolation } from "./driver-error.js";
 import { Prisma } from "./generated/client.js";
 import type { Outcomes } from "./groups.js";
+import { prepared } from "./prepared.js";
 import { insertGroups } from "./signature-groups.js";
 import { time } from "./sql.js";
 import type { OutcomeRow, WorkCommit, WorkRest } from "./types.js";
@@ -63,7 +64,7 @@ async function endedAlready(
  * @param rows of distinct captures
  */
 function commitStatement({ workId, lease, judgedAtMs, rows, answers, rest }: WorkCommit): Prisma.Sql {
-  return Prisma.sql`
+  return Prisma.sql`${rest ? Prisma.empty : prepared}
     WITH ${currentWork(workId)}, fence AS (
       UPDATE work SET state = 'done', lease_until = NULL, done_at = now(), error = NULL,
                       answers_key = ${answers?.key ?? null}, answers_sha256 = ${answers?.sha256 ?? null},

@@ -27,5 +27,5 @@ export function insertGroups(given: readonly SignatureGroup[]): Prisma.Sql {
 
 /** A shape as a literal of bigint[]. A dimension may be any number when another is 0: no element contradicts it. */
 export function shapeLiteral(shape: readonly number[]): string {
-  return `{${shape.map((dim) => BigInt(Math.min(dim, Number.MAX_SAFE_INTEGER)))}}`;
+  return `{${shape.map((dim) => Math.min(dim, Number.MAX_SAFE_INTEGER))}}`;
 }

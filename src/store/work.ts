@@ -7,6 +7,7 @@ import { dueForQueue } from "./admission.js";
 import type { PrismaClient } from "./client.js";
 import { Prisma } from "./generated/client.js";
 import type { WorkStore } from "./groups.js";
+import { prepared } from "./prepared.js";
 import { stateNow } from "./replay-state.js";
 import { cleanText } from "./sql.js";
 import type { LeasedWork, ReplayTerms, RunKind, WorkSight } from "./types.js";
@@ -16,7 +17,7 @@ import { splitWork } from "./work-parts.js";
 export function createWorkStore(prisma: PrismaClient): WorkStore {
   return {
     async sight(workId) {
-      const [row] = await prisma.$queryRaw<SightRow[]>`
+      const [row] = await prisma.$queryRaw<SightRow[]>`${prepared}
         SELECT d.name AS "deploymentName", c.name AS "candidateName", r.kind AS "runKind",
                r.model_version_id AS "modelVersionId", w.stalls + (w.state = 'leased')::int AS stalls, w.suspect,
                w.backfill, c.flow, s.last_at AS "lastAt"
@@ -34,7 +35,7 @@ export function createWorkStore(prisma: PrismaClient): WorkStore {
     },
 
     async lease(workId, by, leaseMs) {
-      const rows = await prisma.$queryRaw<LeaseRow[]>`
+      const rows = await prisma.$queryRaw<LeaseRow[]>`${prepared}
         WITH taken AS (
           UPDATE work SET state = 'leased', lease = lease + 1, leased_by = ${cleanText(by)},
                           lease_until = now() + ${leaseMs}::float8 * interval '1 millisecond',

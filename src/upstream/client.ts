@@ -6,7 +6,7 @@ import { createAborts } from "./aborts.js";
 import { readAuthorities } from "./authorities.js";
 import { describeModel, type ModelMetadata } from "./describe.js";
 import type { Endpoint } from "./endpoint.js";
-import { type ExchangeLimits, type ExchangeRequest, exchange } from "./exchange.js";
+import { type Exchange, type ExchangeLimits, type ExchangeRequest, exchange } from "./exchange.js";
 import { createGuard } from "./guard.js";
 import type { Attempt, Observation } from "./observation.js";
 import { createOrigins } from "./origins.js";
@@ -51,6 +51,19 @@ export interface SendLimits extends ExchangeLimits {
 const backoff = (attempt: number, firstMs: number) =>
   firstMs * 4 ** (attempt - 1) * (0.5 + Math.random() / 2);
 
+/** Where the requests of one call go, and the endpoint's own headers with the values of their secrets; null: none. */
+interface Destination {
+  address: { origin: string; path: string };
+  headers: Record<string, string> | null;
+}
+
+function attemptOf(startedMs: number, came: Exchange): Attempt {
+  const { latencyMs, status } = came;
+  if (came.ok) return { startedMs, latencyMs, status: came.status };
+  const { failure } = came;
+  return status === undefined ? { startedMs, latencyMs, failure } : { startedMs, latencyMs, status, failure };
+}
+
 /** @param atOnce requests have their time: they go out when they are sent, at some cost to all else in the thread */
 export function createUpstream({
   config,
@@ -66,15 +79,20 @@ export function createUpstream({
   });
   const deps = { origins, aborts: createAborts() };
 
-  const addresses = new WeakMap<Endpoint, Map<Call, { origin: string; path: string }>>();
+  const destinations = new WeakMap<Endpoint, Map<Call, Destination>>();
 
-  /** As {@link callAddressOf} has it, once for all requests that are sent by one work. */
-  function addressOf(endpoint: Endpoint, call: Call): { origin: string; path: string } {
-    const known = addresses.get(endpoint) ?? new Map<Call, { origin: string; path: string }>();
-    addresses.set(endpoint, known);
-    const address = known.get(call) ?? callAddressOf(endpoint, call);
-    known.set(call, address);
-    return address;
+  /** What an endpoint comes to, once for all requests of one call that are sent by one work. */
+  function destinationOf(endpoint: Endpoint, call: Call): Destination {
+    const known = destinations.get(endpoint)?.get(call);
+    if (known !== undefined) return known;
+    const own = ownHeaders(endpoint);
+    const destination = {
+      address: callAddressOf(endpoint, call),
+      headers: Object.keys(own).length === 0 ? null : own,
+    };
+    const ofEndpoint = destinations.get(endpoint) ?? new Map<Call, Destination>();
+    destinations.set(endpoint, ofEndpoint.set(call, destination));
+    return destination;
   }
 
   /** The endpoint's own headers, with the values of their secrets. */
@@ -101,27 +119,27 @@ export function createUpstream({
     { call, headers, body }: UpstreamRequest,
     limits: SendLimits,
   ): Promise<Observation> {
-    const { origin, path } = addressOf(endpoint, call);
+    const { address, headers: own } = destinationOf(endpoint, call);
     const request: ExchangeRequest = {
-      origin,
-      path,
+      origin: address.origin,
+      path: address.path,
       method: "POST",
-      headers: { ...headers, ...ownHeaders(endpoint) },
+      headers: own === null ? headers : { ...headers, ...own },
       body,
     };
     const beganMs = performance.now();
     const attempts: Attempt[] = [];
     const { retries = defaultRetries } = limits;
     for (;;) {
-      const startedMs = performance.now() - beganMs;
-      const result = await exchange(deps, request, { ...limits, timeoutMs: limits.timeoutMs - startedMs });
-      attempts.push({
-        startedMs,
-        latencyMs: result.latencyMs,
-        ...(result.status === undefined ? {} : { status: result.status }),
-        ...(result.ok ? {} : { failure: result.failure }),
-      });
-      if (result.ok) return { ...result, attempts };
+      const isFirst = attempts.length === 0;
+      const startedMs = isFirst ? 0 : performance.now() - beganMs;
+      const left = isFirst ? limits : { ...limits, timeoutMs: limits.timeoutMs - startedMs };
+      const result = await exchange(deps, request, left);
+      attempts.push(attemptOf(startedMs, result));
+      if (result.ok) {
+        const { status, headers, body, latencyMs } = result;
+        return { ok: true, status, headers, body, latencyMs, attempts };
+      }
       const { retryAfterMs = 0 } = result;
       const pauseMs = Math.max(backoff(attempts.length, retries.backoffMs), retryAfterMs);
       const timeLeftMs = limits.timeoutMs - (performance.now() - beganMs);

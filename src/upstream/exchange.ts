@@ -26,7 +26,7 @@ export interface ExchangeLimits {
 
 /** What one try came to. Latencies are monotonic: from the first byte sent to the last byte received. */
 export type Exchange =
-  | { ok: true; status: number; headers: Record<string, string>; body: Buffer; latencyMs: number }
+  | { ok: true; status: number; headers: Readonly<Record<string, string>>; body: Buffer; latencyMs: number }
   | {
       ok: false;
       failure: FailureKind;
@@ -220,14 +220,20 @@ export const contentHeaderNames = [
   "inference-header-content-length",
 ] as const;
 
+/** By the pairs they are made of: a connection's answers mostly have one head, parsed once. */
+const contentHeadersOf = new WeakMap<readonly string[], Readonly<Record<string, string>>>();
+
 /** Of a response's headers those, by name; a header that came twice has both values. */
-function contentHeaders(recorded: readonly string[]): Record<string, string> {
+function contentHeaders(recorded: readonly string[]): Readonly<Record<string, string>> {
+  const known = contentHeadersOf.get(recorded);
+  if (known !== undefined) return known;
   const kept: Record<string, string> = {};
   for (let index = 0; index + 1 < recorded.length; index += 2) {
     const name = recorded[index]!;
     const value = recorded[index + 1]!;
     kept[name] = kept[name] === undefined ? value : `${kept[name]}, ${value}`;
   }
+  contentHeadersOf.set(recorded, kept);
   return kept;
 }
 
