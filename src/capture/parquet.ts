@@ -1,6 +1,13 @@
 import { crc32 } from "node:zlib";
 import { parquetMetadata, parquetRead } from "hyparquet";
 import { ByteWriter, type ColumnSource, parquetWrite } from "hyparquet-writer";
+import { Scratch } from "../scratch.js";
+
+/**
+ * The writer puts a page together in memory that grows as it goes: above some 128 KiB that is fresh from the kernel each
+ * time, which costs more than what is written into it.
+ */
+const pageBytes = 64 * 1024;
 
 /** Of a row, beside its byte arrays, and of a file, beside its rows: as much as there mostly is, and more. */
 const expectedBytes = { row: 400, file: 16 * 1024 };
@@ -49,21 +56,29 @@ export function bodyColumn(name: string, bodies: readonly Uint8Array[]): ColumnS
  * has nulls. The same rows give the same bytes.
  *
  * @param facts go into its key-value metadata
+ * @param memory what it is written into; default: memory of its own
  */
-export function writeParquet(columns: readonly ColumnSource[], facts: Record<string, string>): Buffer {
+export function writeParquet(
+  columns: readonly ColumnSource[],
+  facts: Record<string, string>,
+  memory: Scratch = new Scratch(0),
+): Buffer {
   const rows = columns[0]!.data.length;
   let bytes = expectedBytes.file + rows * expectedBytes.row;
   for (const { type, data } of columns) {
     if (type === "BYTE_ARRAY") for (const { length } of data as Uint8Array[]) bytes += length;
   }
   // A buffer that grows is copied each time, and that costs more than all the rest of a large file.
-  const writer = new ByteWriter(bytes);
+  const writer = new ByteWriter(0);
+  writer.buffer = memory.take(bytes).buffer as ArrayBuffer;
+  writer.view = new DataView(writer.buffer);
   parquetWrite({
     writer,
     columnData: columns.map((source) => ({ ...source, nullable: false })),
     kvMetadata: Object.entries(facts).map(([key, value]) => ({ key, value })),
     createdBy: "understudy",
     rowGroupSize: rows,
+    pageSize: pageBytes,
   });
   return Buffer.from(writer.buffer, 0, writer.index);
 }

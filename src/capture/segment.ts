@@ -1,4 +1,5 @@
 import type { ColumnSource } from "hyparquet-writer";
+import type { Scratch } from "../scratch.js";
 import type { Capture, Sample } from "./capture.js";
 import { bodyColumn, distinct, readFacts, readParquet, repeated, writeParquet } from "./parquet.js";
 
@@ -27,10 +28,12 @@ type WrittenCapture = Capture & Partial<BodyReferences>;
  *
  * The same captures always give the same bytes: shipping twice, after a crash, overwrites a blob with itself.
  * @param about facts of the whole file, kept in its key-value metadata
+ * @param memory what the file is written into; default: memory of its own
  */
 export function writeSegment(
   captures: readonly WrittenCapture[],
   about: Record<string, string> = {},
+  memory?: Scratch,
 ): Buffer {
   const column = <T>(pick: (capture: WrittenCapture) => T): T[] => captures.map(pick);
   const text = (name: string, pick: (capture: WrittenCapture) => string): ColumnSource => ({
@@ -79,7 +82,7 @@ export function writeSegment(
     text("request_body_sha256", (c) => c.requestBodySha256 ?? ""),
     text("response_body_sha256", (c) => c.responseBodySha256 ?? ""),
   ];
-  return writeParquet(columns, { "understudy.segment": segmentVersion, ...about });
+  return writeParquet(columns, { "understudy.segment": segmentVersion, ...about }, memory);
 }
 
 /**

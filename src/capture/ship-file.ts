@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import type { BlobStore } from "../blobs/blobs.js";
 import { UnderstudyError } from "../errors.js";
 import { minuteOf } from "../ids.js";
 import { headerLengthName } from "../protocol/headers.js";
+import { Scratch } from "../scratch.js";
 import type { Catalogue } from "../store/groups.js";
 import type { CaptureRow } from "../store/types.js";
 import type { FileOutcome, MinuteCounts } from "./account.js";
@@ -14,6 +15,18 @@ import { examine } from "./examine.js";
 import { readRecord, soundRecordSize } from "./record.js";
 import { writeSegment } from "./segment.js";
 import type { ClosedFile } from "./spool-file.js";
+
+/** What one file after the other is read into, and its segment is written into. */
+export interface ShipMemory {
+  file: Scratch;
+  segment: Scratch;
+}
+
+/** Spool files are rolled at 16 MiB; little comes in above that before they are. */
+export const createShipMemory = (): ShipMemory => ({
+  file: new Scratch(32 * 1024 ** 2),
+  segment: new Scratch(32 * 1024 ** 2),
+});
 
 /** A spool file as it will be shipped. */
 interface Content {
@@ -29,13 +42,37 @@ interface Content {
  * @returns the works to be queued now
  */
 export async function shipFile(
-  deps: { blobs: BlobStore; catalogue: Catalogue; bodyBytesMax: number; largeBodyBytes: number },
+  deps: ShipDeps,
   epoch: Epoch,
   file: ClosedFile,
   beforeCommit: () => void,
 ): Promise<bigint[]> {
-  const { blobs, catalogue, bodyBytesMax, largeBodyBytes } = deps;
-  const content = await readContent(file, bodyBytesMax);
+  try {
+    return await ship(deps, epoch, file, beforeCommit);
+  } catch (error) {
+    // What was given up may still be on its way to a blob store.
+    deps.memory.file.leave();
+    deps.memory.segment.leave();
+    throw error;
+  }
+}
+
+interface ShipDeps {
+  blobs: BlobStore;
+  catalogue: Catalogue;
+  bodyBytesMax: number;
+  largeBodyBytes: number;
+  memory: ShipMemory;
+}
+
+async function ship(
+  deps: ShipDeps,
+  epoch: Epoch,
+  file: ClosedFile,
+  beforeCommit: () => void,
+): Promise<bigint[]> {
+  const { blobs, catalogue, bodyBytesMax, largeBodyBytes, memory } = deps;
+  const content = readContent(file, await readSpooled(file.path, memory.file), bodyBytesMax);
   if (epoch.beginSending(file)) {
     const catalogued = await catalogue.capturesOf(file.segmentId);
     // What the disk has lost since is in its segment all the same; the reconciler knows of the works.
@@ -46,13 +83,14 @@ export async function shipFile(
   if (content.captures.length === 0) return shipOutcome(catalogue, epoch, file, content.outcome);
 
   const { captures, bodies } = setApart(content.captures, largeBodyBytes);
-  const bytes = writeSegment(captures, {
+  const about = {
     "understudy.epoch": epoch.epoch,
     "understudy.gateway": epoch.gateway,
     "understudy.boot_id": epoch.bootId,
     "understudy.started_at_ms": String(epoch.startedAtMs),
     "understudy.started_monotonic_ms": String(epoch.startedMonotonicMs),
-  });
+  };
+  const bytes = writeSegment(captures, about, memory.segment);
   const sha256 = createHash("sha256").update(bytes).digest("hex");
   const { segmentId, deploymentId, day } = file;
   // The digest is in the key, so that a segment sent again by a later version does not replace what is catalogued.
@@ -107,12 +145,30 @@ function withoutDeployment({ captures, outcome }: Content): FileOutcome {
   return { ...outcome, captured: new Map(), withdrawn: [...outcome.withdrawn, ...gone] };
 }
 
-/** Reads and examines what is in the file. */
-async function readContent(file: ClosedFile, bodyBytesMax: number): Promise<Content> {
-  const data = await readFile(file.path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return Buffer.alloc(0);
+/** What the file holds; nothing where it is gone. */
+async function readSpooled(path: string, memory: Scratch): Promise<Buffer> {
+  const handle = await open(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return null;
     throw error;
   });
+  if (handle === null) return Buffer.alloc(0);
+  try {
+    const { size } = await handle.stat();
+    const data = memory.take(size);
+    let filled = 0;
+    while (filled < size) {
+      const { bytesRead } = await handle.read(data, filled, size - filled);
+      if (bytesRead === 0) break;
+      filled += bytesRead;
+    }
+    return data.subarray(0, filled);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Examines what is in the file. */
+function readContent(file: ClosedFile, data: Buffer, bodyBytesMax: number): Content {
   const captures: Capture[] = [];
   const captured = new Map<number, number>();
   const withdrawn: FileOutcome["withdrawn"][number][] = [];

@@ -5,7 +5,7 @@ import { messageOf } from "../errors.js";
 import type { Logger } from "../log.js";
 import type { Catalogue } from "../store/groups.js";
 import { type Epoch, epochFiles } from "./epoch.js";
-import { shipFile } from "./ship-file.js";
+import { createShipMemory, shipFile } from "./ship-file.js";
 import type { ClosedFile } from "./spool-file.js";
 
 /** Between cuts that are shipped without a segment. */
@@ -46,13 +46,14 @@ export function createShipper(deps: {
 }): Shipper {
   const { catalogue, onWork, onFileDone, log } = deps;
   const wards: Ward[] = [];
+  const memory = createShipMemory();
   let stopping = false;
   let deadlineAtMs = Number.POSITIVE_INFINITY;
   let failures = 0;
   let rouse: () => void = () => {};
 
   async function shipOneFile(ward: Ward, file: ClosedFile): Promise<void> {
-    const workIds = await shipFile(deps, ward.epoch, file, () => {
+    const workIds = await shipFile({ ...deps, memory }, ward.epoch, file, () => {
       ward.uncertain = true;
     });
     ward.uncertain = false;

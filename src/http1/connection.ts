@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
+import type { Scratch } from "../scratch.js";
 import type { ResponseHead } from "./response-head.js";
 import { type ResponseEvents, ResponseParser } from "./response-parser.js";
-import type { Scratch } from "./scratch.js";
 import type { Writer, Writing } from "./turn.js";
 
 /** A whole body up to this size is copied behind its head, to go out in one piece. */
@@ -278,7 +278,8 @@ export class UpstreamConnection implements ResponseEvents, Writer {
       return;
     }
     // One piece: one write, and one packet less.
-    const bytes = this.#owner.scratch.take(head.length + 2 + body.length);
+    const length = head.length + 2 + body.length;
+    const bytes = this.#owner.scratch.take(length).subarray(0, length);
     bytes.write(head, 0, "latin1");
     bytes.write("\r\n", head.length, "latin1");
     bytes.set(body, head.length + 2);

@@ -1,5 +1,6 @@
 import { connect as connectTcp, isIP, type LookupFunction, type Socket } from "node:net";
 import { connect as connectTls, createSecureContext } from "node:tls";
+import { Scratch } from "../scratch.js";
 import {
   type ConnectionLimits,
   type Sender,
@@ -7,9 +8,10 @@ import {
   type UpstreamHandler,
   type UpstreamRequest,
 } from "./connection.js";
-import { Scratch } from "./scratch.js";
 import { atOnce, Turn } from "./turn.js";
 
+/** What most requests with their heads fit into. */
+const scratchBytes = 16 * 1024;
 /** What one read takes at most. */
 const readBytes = 64 * 1024;
 
@@ -85,7 +87,7 @@ export function createUpstreamPool(origin: string, options: UpstreamPoolOptions)
 
   const owner = {
     turn: options.atOnce ? atOnce : new Turn(),
-    scratch: new Scratch(),
+    scratch: new Scratch(scratchBytes),
     onIdle(connection: UpstreamConnection) {
       spare.delete(connection);
       const next = waiting.shift();

@@ -20,8 +20,9 @@ const laterMs = 500;
 const about = (ms: number) => ms * (0.5 + Math.random());
 
 /**
- * Replays a work, and after it those of the same candidate that had found no place: so a backlog of one candidate is
- * worked off without a pause, although it never holds more than its share of the process.
+ * Replays a work, and after it those of the same candidate that had found no place, here or in any process: so a
+ * backlog of one candidate is worked off without a pause, although it never holds more than its share of a process, and
+ * no process is idle while another has works in mind.
  *
  * @param onEnd told of each work as it ends
  * @returns in how many milliseconds the work is to come up again; null when that is not needed.
@@ -45,8 +46,8 @@ export async function replayInTurn(
   }
   if (first.end === "split") remember(first.parts);
   while (!signal.aborted) {
-    const next = turns.recall(candidate);
-    if (next === undefined) break;
+    const next = turns.recall(candidate) ?? (await store.work.waitingBeside(workId));
+    if (next === null) break;
     const report = await replayWork(deps, next, signal);
     onEnd(report);
     if (report.end === "split") remember(report.parts);

@@ -1,9 +1,11 @@
 import { UnderstudyError } from "../errors.js";
 import { roomOfAll, roomOfRun } from "./admission.js";
+import { float8s, int4s, jsons, texts, times, uuids } from "./binary-columns.js";
 import type { PrismaClient } from "./client.js";
 import { doomLeftovers } from "./doomed-blobs.js";
 import { Prisma } from "./generated/client.js";
 import type { Catalogue } from "./groups.js";
+import { prepared } from "./prepared.js";
 import { column, jsonText, time } from "./sql.js";
 import { countFound, tombstoneOf } from "./tombstones.js";
 import type { LedgerCut, SegmentCommit } from "./types.js";
@@ -72,10 +74,10 @@ interface CommitRow {
  * assigned to that one, and all from then on were. By this the ledger tells them from work that is missing.
  */
 function commitStatement({ segment, captures, bodies, cut }: SegmentCommit): Prisma.Sql {
-  const times = captures.map((capture) => capture.receivedAtMs);
-  const firstAt = time(times.reduce((a, b) => Math.min(a, b)));
-  const lastAt = time(times.reduce((a, b) => Math.max(a, b)));
-  return Prisma.sql`
+  const received = captures.map((capture) => capture.receivedAtMs);
+  const firstAt = time(received.reduce((a, b) => Math.min(a, b)));
+  const lastAt = time(received.reduce((a, b) => Math.max(a, b)));
+  return Prisma.sql`${prepared}
     WITH locked AS (
       SELECT id, revision FROM deployments WHERE id = ${segment.deploymentId} FOR SHARE
     ), current AS MATERIALIZED (
@@ -100,20 +102,20 @@ function commitStatement({ segment, captures, bodies, cut }: SegmentCommit): Pri
              ${kept("ARRAY (SELECT jsonb_array_elements_text(c.redacted))", "'{}'")}, ${kept("c.subject", "NULL")},
              t.erasure_id
       FROM new_segment s JOIN deployments d ON d.id = s.deployment_id, unnest(
-        ${column(captures, (c) => c.id)}::uuid[],
-        ${column(captures, (c) => c.row)}::int[],
-        ${column(captures, (c) => time(c.receivedAtMs))}::timestamptz[],
-        ${column(captures, (c) => c.transport)}::text[],
-        ${column(captures, (c) => c.primaryVersion)}::text[],
-        ${column(captures, (c) => c.status)}::int[],
-        ${column(captures, (c) => c.primaryMs)}::float8[],
-        ${column(captures, (c) => c.requestBytes)}::int[],
-        ${column(captures, (c) => c.responseBytes)}::int[],
-        ${column(captures, (c) => c.sample)}::text[],
-        ${column(captures, (c) => c.rule)}::text[],
-        ${column(captures, (c) => jsonText(c.tags))}::jsonb[],
-        ${column(captures, (c) => jsonText(c.redacted))}::jsonb[],
-        ${column(captures, (c) => c.subject)}::text[]
+        ${uuids(captures, (c) => c.id)}::uuid[],
+        ${int4s(captures, (c) => c.row)}::int[],
+        ${times(captures, (c) => c.receivedAtMs)}::timestamptz[],
+        ${texts(captures, (c) => c.transport)}::text[],
+        ${texts(captures, (c) => c.primaryVersion)}::text[],
+        ${int4s(captures, (c) => c.status)}::int[],
+        ${float8s(captures, (c) => c.primaryMs)}::float8[],
+        ${int4s(captures, (c) => c.requestBytes)}::int[],
+        ${int4s(captures, (c) => c.responseBytes)}::int[],
+        ${texts(captures, (c) => c.sample)}::text[],
+        ${texts(captures, (c) => c.rule)}::text[],
+        ${jsons(captures, (c) => c.tags)}::jsonb[],
+        ${jsons(captures, (c) => c.redacted)}::jsonb[],
+        ${texts(captures, (c) => c.subject)}::text[]
       ) AS c(id, "row", received_at, transport, primary_version, status, primary_ms, request_bytes,
              response_bytes, sample, rule, tags, redacted, subject)
       LEFT JOIN LATERAL (${tombstoneOf(Prisma.sql`${cut.clockOffsetMs}::float8`)}) t ON true

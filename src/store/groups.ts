@@ -70,6 +70,8 @@ export interface WorkStore {
   lease(workId: bigint, by: string, leaseMs: number): Promise<LeasedWork | null>;
   /** Whether a work is still to be done: pending, or in somebody's hands. */
   isOpen(workId: bigint): Promise<boolean>;
+  /** One of the works that wait in the live run of this one, in no order; null: none does, or the run is no live one. */
+  waitingBeside(workId: bigint): Promise<bigint | null>;
   /** False: the lease was lost, and the work is another's. */
   extend(workId: bigint, lease: number, leaseMs: number): Promise<boolean>;
   /** Hands the work back, to be queued again by the reconciler. False: the lease was lost. */

@@ -13,6 +13,9 @@ import { cleanText } from "./sql.js";
 import type { LeasedWork, ReplayTerms, RunKind, WorkSight } from "./types.js";
 import { splitWork } from "./work-parts.js";
 
+/** Processes that ask at the same moment for a work that waits mostly get different ones. */
+const askersAtATime = 8;
+
 /** The life of a work: pending → leased → done, dead, or pending again. Time is Postgres' own. */
 export function createWorkStore(prisma: PrismaClient): WorkStore {
   return {
@@ -79,6 +82,16 @@ export function createWorkStore(prisma: PrismaClient): WorkStore {
 
     async isOpen(workId) {
       return (await prisma.work.count({ where: { id: workId, state: { in: ["pending", "leased"] } } })) === 1;
+    },
+
+    async waitingBeside(workId) {
+      const waiting = await prisma.$queryRaw<{ id: bigint }[]>`${prepared}
+        SELECT other.id FROM work w
+        JOIN runs r ON r.id = w.run_id AND r.kind = 'live'
+        JOIN work other ON other.run_id = r.id AND other.state = 'pending'
+        WHERE w.id = ${workId}
+        LIMIT ${askersAtATime}`;
+      return waiting[Math.floor(Math.random() * waiting.length)]?.id ?? null;
     },
 
     async extend(workId, lease, leaseMs) {

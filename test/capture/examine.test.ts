@@ -207,3 +207,17 @@ test("lists of more lengths than are kept are told all the same", () => {
     expect(surveyJson(Buffer.from(text))).toHaveLength(length);
   }
 });
+
+const decimals = Array.from({ length: 9 }, () => "0.5").join();
+
+test.each([
+  [`{"text":"[${decimals}]","data":[${decimals}]}`],
+  [`{"text":"[${decimals}","more":"]","data":[${decimals}]}`],
+  [`{"text":"\\"[${decimals}]","data":[${decimals}]}`],
+  [`{"text":"a\\\\","data":[[${decimals}],[1.5],["x"]]}`],
+  [`[[${decimals}],[ ${decimals}]]`],
+])("%s says the same but for its numbers", (text) => {
+  const withoutNumbers = (value: unknown) =>
+    JSON.stringify(value, (_, part) => (typeof part === "number" ? 0 : part));
+  expect(withoutNumbers(surveyJson(Buffer.from(text)))).toBe(withoutNumbers(parseJson(text)));
+});

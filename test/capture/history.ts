@@ -8,7 +8,7 @@ import { openReservation } from "../../src/capture/reservation.js";
 import { createReserver } from "../../src/capture/reserver.js";
 import { createRingConsumer, createRingMemory, createRingProducer } from "../../src/capture/ring.js";
 import { createSequenceMemory, createSequenceWriter } from "../../src/capture/sequences.js";
-import { shipFile } from "../../src/capture/ship-file.js";
+import { createShipMemory, shipFile } from "../../src/capture/ship-file.js";
 import { createSpool } from "../../src/capture/spool.js";
 import { createTally, type DeploymentTally, type MinuteTally } from "../../src/capture/tally.js";
 import { minuteOf, newId } from "../../src/ids.js";
@@ -210,7 +210,7 @@ async function shipOne(
 ): Promise<void> {
   const file = epoch.files[0];
   if (file === undefined) return;
-  await shipFile({ ...deps, catalogue }, epoch, file, () => {});
+  await shipFile({ ...deps, catalogue, memory: createShipMemory() }, epoch, file, () => {});
   epoch.files.shift();
 }
 

@@ -2,8 +2,8 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { afterEach, expect, test } from "vitest";
 import { UpstreamConnection, type UpstreamRequest, UpstreamTimeout } from "../../src/http1/connection.js";
 import { createUpstreamPool, UpstreamBusy, type UpstreamPool } from "../../src/http1/pool.js";
-import { Scratch } from "../../src/http1/scratch.js";
 import { Turn } from "../../src/http1/turn.js";
+import { Scratch } from "../../src/scratch.js";
 import { eventually } from "../support/product.js";
 import { ask } from "./ask.js";
 
@@ -241,7 +241,7 @@ test("a connection is idle from the end of its answer, not from the next look at
   const limits = { headBytesMax: 1_000, headersMs: 60_000, bodyMs: 60_000, connectMs: 5_000 };
   const connection = new UpstreamConnection(socket, "h", limits, {
     turn: new Turn(),
-    scratch: new Scratch(),
+    scratch: new Scratch(16 * 1024),
     onIdle: () => rest(),
     onGone() {},
   });

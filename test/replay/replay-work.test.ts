@@ -424,3 +424,22 @@ it("a candidate that hangs holds its share of a worker, and the other candidates
   await hanging.close();
   await quick.close();
 });
+
+it("a worker that is idle takes what another has in mind", async () => {
+  const server = await startCandidate(agree);
+  const { deployment, candidates } = await world.addDeployment(server.url);
+  for (let x = 0; x < 4; x += 1) await world.addSegment(deployment.id, [capture(x)]);
+  const works = await world.prisma.work.findMany({ where: { runId: candidates[0]!.liveRunId } });
+  const turns = createTurns(1);
+  const busy = world.worker({ turns });
+  const place = turns.enter(`${deployment.name}/${candidates[0]!.name}`)!;
+  for (const { id } of works.slice(1)) {
+    expect(await replayInTurn(busy, id, never, () => {})).toEqual(expect.any(Number));
+  }
+  const idle = world.worker({ turns: createTurns(4) });
+  expect(await replayInTurn(idle, works[0]!.id, never, () => {})).toBeNull();
+  for (const { id } of works) expect((await world.workState(id)).state).toBe("done");
+  expect(server.received.length).toBe(4);
+  place.leave();
+  await server.close();
+});

@@ -210,6 +210,19 @@ test("two reconcilers at a time get different works, each at most its limit", as
   expect(new Set(all).size).toBe(20);
 });
 
+test("what waits beside a work is of its live run", async () => {
+  const { deployment } = await addShadow(world);
+  await addShadow(world);
+  const { work } = await leaseSegment(world, deployment.id, [captureRow(0)]);
+  expect(await world.store.work.waitingBeside(work.id)).toBeNull();
+  const { workIds } = await world.store.catalogue.commitSegment(
+    segmentCommit(deployment.id, [captureRow(1)]),
+  );
+  expect(await world.store.work.waitingBeside(work.id)).toBe(workIds[0]);
+  await world.prisma.run.update({ where: { id: work.runId }, data: { kind: "history" } });
+  expect(await world.store.work.waitingBeside(work.id)).toBeNull();
+});
+
 test("a work that is done stays done", async () => {
   const { deployment } = await addShadow(world);
   const captures = [captureRow(0)];
