@@ -77,13 +77,16 @@ function addOutputFacts(facts: Fact[], comparison: OutputComparison): void {
 /** A model has the same outputs in every answer: its series' names are not to be put together, and hashed, anew. */
 const seriesOfOutputs = new Map<string, { output: string; abs: string; rel: string }>();
 const seriesMax = 1_000;
+const rememberedCharactersMax = 256;
 
 function seriesOf(output: string) {
   let series = seriesOfOutputs.get(output);
   if (series === undefined) {
     series = { output: `output/${output}`, abs: `abs/${output}`, rel: `rel/${output}` };
-    if (seriesOfOutputs.size === seriesMax) seriesOfOutputs.clear();
-    seriesOfOutputs.set(output, series);
+    if (output.length <= rememberedCharactersMax) {
+      if (seriesOfOutputs.size === seriesMax) seriesOfOutputs.clear();
+      seriesOfOutputs.set(output, series);
+    }
   }
   return series;
 }

@@ -17,14 +17,17 @@ export function signatureOf(kind: DifferenceKind, lead: OutputComparison | null)
   const known = signatures.get(text);
   if (known !== undefined) return known;
   const signature = createHash("sha256").update(text).digest("hex").slice(0, 12);
-  if (signatures.size === signaturesMax) signatures.clear();
-  signatures.set(text, signature);
+  if (text.length <= rememberedCharactersMax) {
+    if (signatures.size === signaturesMax) signatures.clear();
+    signatures.set(text, signature);
+  }
   return signature;
 }
 
 /** A candidate that differs does so in few ways, but may do so in every answer. */
 const signatures = new Map<string, string>();
 const signaturesMax = 1_000;
+const rememberedCharactersMax = 256;
 
 /** The power of ten at or below a value, as text; `Math.log10` can round up to the next one. */
 function decadeOf(value: number | null): string | null {

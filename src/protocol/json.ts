@@ -2,7 +2,7 @@ import { constants, isUtf8 } from "node:buffer";
 import { excerptOf, ProtocolError } from "./error.js";
 import { parseLosslessJson } from "./lossless-json.js";
 import { parsePlain } from "./plain-json.js";
-import { liftLists, standInNumbers } from "./stand-in-numbers.js";
+import { liftLists, standInNumbers, standInNumbersOf } from "./stand-in-numbers.js";
 
 /** {@link parseJson}, or one that stands in for it. */
 export type JsonReader = (source: string | Uint8Array) => unknown;
@@ -22,15 +22,14 @@ export function parseJson(source: string | Uint8Array): unknown {
  */
 export function surveyJson(source: string | Uint8Array): unknown {
   if (typeof source === "string") return parseLosslessJson(source, standInNumbers);
-  const bytes = Buffer.from(source.buffer, source.byteOffset, source.byteLength);
-  const lifted = liftLists(bytes, utf8Text);
-  const plain = lifted !== null && lifted.text.length <= plainMax ? parsePlain(lifted.text) : undefined;
+  const lifted = liftLists(Buffer.from(source.buffer, source.byteOffset, source.byteLength), utf8Text);
+  const plain = lifted === null ? undefined : parsePlain(lifted.text);
   if (plain !== undefined) return lifted!.restore(plain);
-  return parseLosslessJson(utf8Text(source), standInNumbers);
+  const text = utf8Text(source);
+  // Only where all of it is ASCII does a place in the text say where it is in the bytes.
+  const isAscii = text.length === source.length;
+  return parseLosslessJson(text, isAscii ? standInNumbersOf(source) : standInNumbers);
 }
-
-/** In longer text there are lists of whole numbers: to look at them costs less than to read them. */
-const plainMax = 4_096;
 
 /** Writes what {@link parseJson} reads: bare non-finite numbers, bigints as integers, −0 as `-0`. */
 export function stringifyJson(value: unknown): string {

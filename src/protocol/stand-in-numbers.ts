@@ -22,10 +22,26 @@ const sharedCountMax = 2 ** 14;
 const sharedListsMax = 32;
 const sharedLists = new Map<number, number[]>();
 
+/**
+ * {@link standInNumbers} for a text whose characters are these bytes: at a tenth of its cost where most of a message
+ * is, in long lists of numbers that are not whole. Its lists are shared between messages, and nobody may change them.
+ */
+export function standInNumbersOf(bytes: Uint8Array): ListReader {
+  if (scanNumberList === null) return standInNumbers;
+  const scan = scanNumberList;
+  return (text, start) => {
+    const found = scan(bytes, start);
+    if (found === null) return standInNumbers(text, start);
+    const { count, end } = found;
+    if (count > countMax) return null;
+    return { list: fractions(count), end };
+  };
+}
+
 /** JSON without its longer lists of numbers that are not whole. */
 export interface Lifted {
   text: string;
-  /** What the text says with what stands in for the lists where they stood. */
+  /** What the text says, with what stands in for the lists where they stood. */
   restore(value: unknown): unknown;
 }
 
@@ -34,38 +50,55 @@ const backslash = 0x5c;
 const bracket = 0x5b;
 /** Shorter lists are left where they are. */
 const liftedMin = 8;
-/** Stands for a list that was lifted, and in no message: nobody can know it. */
-const mark = `${randomUUID()} `;
+/** With more of them it is their number and not their length that costs, and a parser reads them on its way. */
+const liftsMax = 16;
+/** Brackets that begin no such list; a message of a model has three before its numbers. */
+const vainMax = 64;
+/** Bytes beside the lists. In more there are lists of whole numbers: to look at them costs less than to read them. */
+const besideMax = 4_096;
+/** Stands for a list that was lifted. Whoever guessed it would only have numbers of his own counted wrongly. */
+const mark = `${randomUUID().slice(0, 8)}:`;
 
 /**
- * Takes lists of numbers that are not whole out of JSON before it is made text, which is a tenth of the cost where most
- * of a message is in such lists. What stands in for them is shared between messages, and nobody may change it.
+ * Takes lists of numbers that are not whole out of JSON before it is made text, so that the engine's own parser can read
+ * the little that is left. What stands in for them is shared between messages, and nobody may change it.
  *
  * @param textOf makes text of a part, which begins and ends where a character does
- * @returns null: there is an escape before a list, so that what is in a string and what is not is a parser's to know
+ * @returns null: it is not worth while, or there is an escape before a list, so that what is in a string and what is not
+ *   is a parser's to know
  */
 export function liftLists(source: Buffer, textOf: (part: Buffer) => string): Lifted | null {
+  const scan = scanNumberList;
   const lists: number[][] = [];
   let text = "";
   let from = 0;
+  let beside = source.length;
+  let vain = 0;
   let checked = 0;
   let inString = false;
-  let at = scanNumberList === null ? source.length : 0;
+  let at = scan === null ? source.length : 0;
   for (let open = source.indexOf(bracket, at); open >= 0; open = source.indexOf(bracket, at)) {
-    at = open + 1;
-    if (!mayBeginNumber(source[at]!)) continue;
-    const found = scanNumberList!(source, at);
-    if (found === null || found.count < liftedMin || found.count > countMax) continue;
     for (; checked < open; checked++) {
       if (source[checked] === backslash) return null;
       if (source[checked] === quote) inString = !inString;
     }
-    if (inString) continue;
+    at = open + 1;
+    if (inString || !mayBeginNumber(source[at]!)) continue;
+    const found = scan!(source, at);
+    if (found === null || found.count < liftedMin || found.count > countMax) {
+      vain += 1;
+      if (vain > vainMax) return null;
+      continue;
+    }
+    if (lists.length === liftsMax) return null;
     text += `${textOf(source.subarray(from, at))}"${mark}${lists.length}"`;
     lists.push(fractions(found.count));
-    checked = at = found.end;
+    checked = found.end;
+    beside -= found.end - at;
+    at = found.end;
     from = at - 1;
   }
+  if (beside > besideMax) return null;
   text += textOf(from === 0 ? source : source.subarray(from));
   return { text, restore: (value) => (lists.length === 0 ? value : restored(value, lists)) };
 }

@@ -1,3 +1,4 @@
+import { messageOf } from "../errors.js";
 import { type ReplayDeps, type ReplayEnd, replayWork } from "./replay-work.js";
 
 /**
@@ -20,13 +21,19 @@ const laterMs = 500;
 const about = (ms: number) => ms * (0.5 + Math.random());
 
 /**
- * Replays a work, and after it those of the same candidate that had found no place, here or in any process: so a
+ * Works that a job goes on with for want of one in mind. Others may have them in mind; those of other candidates, which
+ * wait in the queue, are to have their turn as well.
+ */
+const besideMax = 4;
+
+/**
+ * Replays a work, and after it those of the same candidate that had found no place, here or, a few, elsewhere: so a
  * backlog of one candidate is worked off without a pause, although it never holds more than its share of a process, and
- * no process is idle while another has works in mind.
+ * two processes end it together.
  *
  * @param onEnd told of each work as it ends
  * @returns in how many milliseconds the work is to come up again; null when that is not needed.
- * @throws as {@link replayWork} does
+ * @throws as {@link replayWork} does for the work; what becomes of those after it is for their own jobs
  */
 export async function replayInTurn(
   deps: ReplayDeps,
@@ -34,7 +41,7 @@ export async function replayInTurn(
   signal: AbortSignal,
   onEnd: (end: ReplayEnd) => void,
 ): Promise<number | null> {
-  const { store, turns } = deps;
+  const { store, turns, log } = deps;
   const first = await replayWork(deps, workId, signal);
   onEnd(first);
   if (first.end === "not_leased") return (await store.work.isOpen(workId)) ? about(elsewhereMs) : null;
@@ -45,20 +52,31 @@ export async function replayInTurn(
     return about(Math.min(busyMs.each * before, busyMs.most));
   }
   if (first.end === "split") remember(first.parts);
-  while (!signal.aborted) {
-    const next = turns.recall(candidate) ?? (await store.work.waitingBeside(workId));
-    if (next === null) break;
-    const report = await replayWork(deps, next, signal);
-    onEnd(report);
-    if (report.end === "split") remember(report.parts);
-    // What is put off has a job of its own still.
-    if (report.end === "put_off") break;
-    if (report.end === "busy") {
-      turns.remember(candidate, next);
-      break;
+  let beside = first.end === "committed" && first.runKind === "live" ? besideMax : 0;
+  try {
+    while (!signal.aborted) {
+      const next = turns.recall(candidate) ?? (await another());
+      if (next === null) break;
+      const report = await replayWork(deps, next, signal);
+      onEnd(report);
+      if (report.end === "split") remember(report.parts);
+      // What is put off has a job of its own still.
+      if (report.end === "put_off") break;
+      if (report.end === "busy") {
+        turns.remember(candidate, next);
+        break;
+      }
     }
+  } catch (error) {
+    if (!signal.aborted) log.warn({ candidate, error: messageOf(error) }, "a work was handed back");
   }
   return null;
+
+  async function another(): Promise<bigint | null> {
+    if (beside === 0) return null;
+    beside -= 1;
+    return store.work.waitingBeside(workId);
+  }
 
   /** The reconciler would queue them, but later. */
   function remember(parts: readonly bigint[]): void {

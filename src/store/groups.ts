@@ -70,7 +70,10 @@ export interface WorkStore {
   lease(workId: bigint, by: string, leaseMs: number): Promise<LeasedWork | null>;
   /** Whether a work is still to be done: pending, or in somebody's hands. */
   isOpen(workId: bigint): Promise<boolean>;
-  /** One of the works that wait in the live run of this one, in no order; null: none does, or the run is no live one. */
+  /**
+   * One of the oldest works of the live run of this one that are queued and in nobody's hands; null: there is none, or
+   * the run is no live one.
+   */
   waitingBeside(workId: bigint): Promise<bigint | null>;
   /** False: the lease was lost, and the work is another's. */
   extend(workId: bigint, lease: number, leaseMs: number): Promise<boolean>;

@@ -88,8 +88,9 @@ export function createWorkStore(prisma: PrismaClient): WorkStore {
       const waiting = await prisma.$queryRaw<{ id: bigint }[]>`${prepared}
         SELECT other.id FROM work w
         JOIN runs r ON r.id = w.run_id AND r.kind = 'live'
-        JOIN work other ON other.run_id = r.id AND other.state = 'pending'
+        JOIN work other ON other.run_id = r.id AND other.state = 'pending' AND other.enqueued_at IS NOT NULL
         WHERE w.id = ${workId}
+        ORDER BY other.id
         LIMIT ${askersAtATime}`;
       return waiting[Math.floor(Math.random() * waiting.length)]?.id ?? null;
     },

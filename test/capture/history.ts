@@ -144,7 +144,12 @@ export function createHistory(folder: string, blobsFolder: string) {
   });
   const deployments = [1, 2].map((id) => tally.open(id)!);
   const inFlight: { deployment: DeploymentTally; minute: MinuteTally; sequence: number; atMs: number }[] = [];
-  const shipDeps = { blobs: createFileStore(blobsFolder), bodyBytesMax: 1e6, largeBodyBytes: 1e6 };
+  const shipDeps = {
+    blobs: createFileStore(blobsFolder),
+    bodyBytesMax: 1e6,
+    largeBodyBytes: 1e6,
+    memory: createShipMemory(),
+  };
 
   return {
     clock,
@@ -206,11 +211,11 @@ export function createHistory(folder: string, blobsFolder: string) {
 async function shipOne(
   epoch: Epoch,
   catalogue: Catalogue,
-  deps: { blobs: ReturnType<typeof createFileStore>; bodyBytesMax: number; largeBodyBytes: number },
+  deps: Omit<Parameters<typeof shipFile>[0], "catalogue">,
 ): Promise<void> {
   const file = epoch.files[0];
   if (file === undefined) return;
-  await shipFile({ ...deps, catalogue, memory: createShipMemory() }, epoch, file, () => {});
+  await shipFile({ ...deps, catalogue }, epoch, file, () => {});
   epoch.files.shift();
 }
 

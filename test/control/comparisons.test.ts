@@ -3,6 +3,8 @@ import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Capture } from "../../src/capture/capture.js";
 import { writeSegment } from "../../src/capture/segment.js";
+import { fastestKernel } from "../../src/compare/fastest-kernel.js";
+import { compareOutput } from "../../src/compare/output.js";
 import { comparisonDetail, comparisonPage, comparisonTensors } from "../../src/control/api.js";
 import { formatComparisonId } from "../../src/ids.js";
 import { encodeInferRequest, encodeInferResponse } from "../../src/protocol/infer.js";
@@ -112,6 +114,10 @@ const measured = {
 };
 const worst = [{ index: [0, 1], primary: "NaN", candidate: 1.5, absError: Number.NaN }];
 
+/** An output that is the same on both sides, as it is judged. */
+const scores = tensor("scores", "FP32", [1, 3], floats(0, 0.5, -1)) as Tensor;
+const same = compareOutput(scores, scores, { rule: "numpy", atol: 0, rtol: 0 }, noonMs, fastestKernel);
+
 beforeAll(async () => {
   control = await openControl();
   const { deployment, candidate } = await addShadow(control);
@@ -154,7 +160,7 @@ beforeAll(async () => {
         }),
       ],
     }),
-    outcomeRow(rows[1]!),
+    outcomeRow(rows[1]!, { outputs: [same] }),
     outcomeRow(rows[2]!, {
       disposition: "candidate_error",
       reason: "timeout",
@@ -321,6 +327,18 @@ test("a comparison that failed tells how; one without details tells nothing", as
   });
   const { body: plain } = await control.call("GET", `/comparisons/${ids[1]}`);
   expect(plain).toMatchObject({ message: null, attempts: [], parameters: [] });
+});
+
+test("an output that is the same takes no details, and tells all the same what was measured", async () => {
+  const { body } = await control.call("GET", `/comparisons/${ids[1]}`);
+  const { candidateDatatype, candidateShape, histogram, atolToPass, worst, maxAbs, cosine } = same;
+  expect(histogram).toEqual({ equal: 3, decades: [] });
+  expect(body.outputs).toMatchObject([
+    { name: "scores", candidateDatatype, candidateShape, histogram, atolToPass, worst, maxAbs, cosine },
+  ]);
+  const captureId = body.captureId as string;
+  const rows = await control.prisma.outputDiff.findMany({ where: { captureId } });
+  expect(rows.map(({ details }) => details)).toEqual([null]);
 });
 
 test("its tensors are decoded, cut where they are large, and keep what JSON would lose", async () => {

@@ -443,3 +443,45 @@ it("a worker that is idle takes what another has in mind", async () => {
   place.leave();
   await server.close();
 });
+
+describe("with one place, and a backlog of two candidates", () => {
+  const backlog = async () => {
+    const server = await startCandidate(agree);
+    const { deployment, candidates } = await world.addDeployment(server.url, server.url);
+    for (let x = 0; x < 12; x += 1) await world.addSegment(deployment.id, [capture(x)]);
+    const [first, second] = candidates.map(({ liveRunId }) => liveRunId) as [number, number];
+    const worksOf = (runId: number) =>
+      world.prisma.work.findMany({ where: { runId }, orderBy: { id: "asc" } });
+    const doneOf = async (runId: number) => (await worksOf(runId)).filter(({ state }) => state === "done");
+    return { server, first, second, worksOf, doneOf, deps: world.worker({ turns: createTurns(1) }) };
+  };
+
+  it("a job goes on with a few of its candidate, the oldest, and leaves the place to the other", async () => {
+    const { server, first, second, worksOf, doneOf, deps } = await backlog();
+    const works = await worksOf(first);
+    expect(await replayInTurn(deps, works[0]!.id, never, () => {})).toBeNull();
+    const done = (await doneOf(first)).map(({ id }) => id);
+    expect(done.length).toBe(5);
+    expect(Math.max(...done.map(Number))).toBeLessThanOrEqual(Number(works[11]!.id));
+    expect(await doneOf(second)).toEqual([]);
+    await server.close();
+  });
+
+  it("one that fails on our side fails no job but its own, and is not tried again at once", async () => {
+    const { server, first, worksOf, doneOf, deps } = await backlog();
+    const works = await worksOf(first);
+    const { store } = deps;
+    const commitWork: typeof store.outcomes.commitWork = (commit) =>
+      commit.workId === works[0]!.id
+        ? store.outcomes.commitWork(commit)
+        : Promise.reject(new Error("disk full"));
+    const failing = { ...deps, store: { ...store, outcomes: { ...store.outcomes, commitWork } } };
+    expect(await replayInTurn(failing, works[0]!.id, never, () => {})).toBeNull();
+    expect((await doneOf(first)).map(({ id }) => id)).toEqual([works[0]!.id]);
+    expect(server.received.length).toBe(2);
+    const handedBack = (await worksOf(first)).filter(({ enqueuedAt }) => enqueuedAt === null);
+    expect(handedBack.map(({ state }) => state)).toEqual(["pending"]);
+    expect(await store.work.waitingBeside(works[0]!.id)).not.toBe(handedBack[0]!.id);
+    await server.close();
+  });
+});
