@@ -19,7 +19,7 @@ import { answer, type Received, startCandidate } from "../replay/support.js";
 import { databaseAt, onServer } from "../support/postgres.js";
 import { eventually } from "../support/product.js";
 import { type FaultProxy, startFaultProxy } from "./proxy.js";
-import { type Recount, recount, spoolFiles } from "./recount.js";
+import { openWorks, type Recount, recount, spoolFiles } from "./recount.js";
 
 export type Act = (received: Received, response: ServerResponse) => void;
 
@@ -180,9 +180,13 @@ export async function openStage(servers: Servers, acts: { candidate?: Act; prima
       await sleep(1_500);
       // The spool first: what leaves it is in the ledger then. A crash after a commit leaves a file that goes again.
       await eventually(
-        async () => ({ files: await spoolFiles(dataDir), ...(await ledger()) }),
-        ({ files, inFlight, buffered, candidates }) =>
-          files.length + inFlight + buffered === 0 &&
+        async () => ({
+          files: await spoolFiles(dataDir),
+          open: await openWorks(databaseUrl),
+          ...(await ledger()),
+        }),
+        ({ files, open, inFlight, buffered, candidates }) =>
+          files.length + open + inFlight + buffered === 0 &&
           Object.values(candidates).every(({ pending }) => pending === 0),
         { withinMs },
       );
