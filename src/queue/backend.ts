@@ -98,9 +98,10 @@ export function createQueues(options: {
     schedule: (job, everyMs) =>
       producer(job.queue).call(async (queue) => {
         const known = await queue.getJobScheduler(job.name);
-        // A schedule stands still when its next job could not be added, on a full Redis for example.
-        const overdue = known?.next === undefined || known.next < Date.now() - 2 * everyMs - 5_000;
-        if (known?.every === everyMs && !overdue) return;
+        // A schedule stands still when its next job could not be added, on a full Redis for example; and one whose pace
+        // was changed just as a job of it was taken up may have its next job at the old pace.
+        const isOff = known?.next === undefined || Math.abs(known.next - Date.now()) > 2 * everyMs + 5_000;
+        if (known?.every === everyMs && !isOff) return;
         await queue.upsertJobScheduler(
           job.name,
           { every: everyMs },

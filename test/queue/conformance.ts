@@ -226,8 +226,11 @@ export function conformance(name: string, start: () => Promise<Backend>): void {
       await queues.work("maintenance", [handles(reconcileJob, async () => void ticks++)], { concurrency: 1 });
       await queues.schedule(reconcileJob, 3_600_000);
       await until(() => ticks === 1);
-      await queues.schedule(reconcileJob, 100);
-      await until(() => ticks >= 4);
+      await until(async () => {
+        // Now and then, as it is to be called: the job at hand may have set up the next at the old pace.
+        await queues.schedule(reconcileJob, 100);
+        return ticks >= 4;
+      });
     });
 
     it("sets a lost schedule up again", async () => {
