@@ -3,12 +3,6 @@ import { parquetMetadata, parquetRead } from "hyparquet";
 import { ByteWriter, type ColumnSource, parquetWrite } from "hyparquet-writer";
 import { Scratch } from "../scratch.js";
 
-/**
- * The writer puts a page together in memory that grows as it goes: above some 128 KiB that is fresh from the kernel each
- * time, which costs more than what is written into it.
- */
-const pageBytes = 64 * 1024;
-
 /** Of a row, beside its byte arrays, and of a file, beside its rows: as much as there mostly is, and more. */
 const expectedBytes = { row: 400, file: 16 * 1024 };
 
@@ -78,7 +72,6 @@ export function writeParquet(
     kvMetadata: Object.entries(facts).map(([key, value]) => ({ key, value })),
     createdBy: "understudy",
     rowGroupSize: rows,
-    pageSize: pageBytes,
   });
   return Buffer.from(writer.buffer, 0, writer.index);
 }

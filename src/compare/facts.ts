@@ -1,4 +1,5 @@
 import type { Sample } from "../capture/capture.js";
+import { remembered } from "../remembered.js";
 import { bucketOf } from "../stats/sketch.js";
 import type { Comparison, DecisionChange, OutputComparison } from "./types.js";
 
@@ -75,21 +76,11 @@ function addOutputFacts(facts: Fact[], comparison: OutputComparison): void {
 }
 
 /** A model has the same outputs in every answer: its series' names are not to be put together, and hashed, anew. */
-const seriesOfOutputs = new Map<string, { output: string; abs: string; rel: string }>();
-const seriesMax = 1_000;
-const rememberedCharactersMax = 256;
-
-function seriesOf(output: string) {
-  let series = seriesOfOutputs.get(output);
-  if (series === undefined) {
-    series = { output: `output/${output}`, abs: `abs/${output}`, rel: `rel/${output}` };
-    if (output.length <= rememberedCharactersMax) {
-      if (seriesOfOutputs.size === seriesMax) seriesOfOutputs.clear();
-      seriesOfOutputs.set(output, series);
-    }
-  }
-  return series;
-}
+const seriesOf = remembered((output) => ({
+  output: `output/${output}`,
+  abs: `abs/${output}`,
+  rel: `rel/${output}`,
+}));
 
 /**
  * What turned into what, as `from→to`: one for each kind of change, so that comparisons are counted, not the rows of a

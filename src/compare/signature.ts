@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { remembered } from "../remembered.js";
 import type { DifferenceKind, OutputComparison } from "./types.js";
 
 /**
@@ -13,21 +14,11 @@ export function signatureOf(kind: DifferenceKind, lead: OutputComparison | null)
     lead === null
       ? [kind]
       : [kind, lead.output, decadeOf(lead.maxAbs), lead.decision?.flip ?? null, lead.shape];
-  const text = JSON.stringify(parts);
-  const known = signatures.get(text);
-  if (known !== undefined) return known;
-  const signature = createHash("sha256").update(text).digest("hex").slice(0, 12);
-  if (text.length <= rememberedCharactersMax) {
-    if (signatures.size === signaturesMax) signatures.clear();
-    signatures.set(text, signature);
-  }
-  return signature;
+  return hashOf(JSON.stringify(parts));
 }
 
 /** A candidate that differs does so in few ways, but may do so in every answer. */
-const signatures = new Map<string, string>();
-const signaturesMax = 1_000;
-const rememberedCharactersMax = 256;
+const hashOf = remembered((text) => createHash("sha256").update(text).digest("hex").slice(0, 12));
 
 /** The power of ten at or below a value, as text; `Math.log10` can round up to the next one. */
 function decadeOf(value: number | null): string | null {

@@ -68,7 +68,8 @@ export async function replayInTurn(
       }
     }
   } catch (error) {
-    if (!signal.aborted) log.warn({ candidate, error: messageOf(error) }, "a work was handed back");
+    if (!signal.aborted)
+      log.warn({ candidate, error: messageOf(error) }, "the works after it are left to their jobs");
   }
   return null;
 

@@ -14,8 +14,8 @@ export interface PrismaOptions {
  *
  * No wait is without end: 5 s for a connection, `statementMs` (30 s) for a statement on the server, 5 s more for its
  * answer when the server is silent. The session's time zone is UTC because the adapter writes times without a zone and
- * reads them ignoring the zone that came along. Statements are not compiled: at ten million rows Postgres thinks it worth
- * while where a page is filtered by a tag, and then takes ten times as long over the compiling as over the page.
+ * reads them ignoring the zone that came along. Statements are not compiled: over large tables Postgres may think it worth
+ * while, and compiling the query of a page takes over ten times as long as the page.
  */
 export function createPrisma(databaseUrl: string, options: PrismaOptions = {}): PrismaClient {
   const { poolMax = 10, statementMs = 30_000 } = options;
