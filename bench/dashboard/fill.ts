@@ -175,7 +175,8 @@ async function derive(query: Query, day: string, deploymentId: number): Promise<
        response_bytes, sample, tags, redacted`,
       `
     SELECT day, capture_id, ${deploymentId}, ${segmentId("work_id")}, 0, captured_at, 'http-json', '1', 200, primary_ms,
-      400, 250, sample, jsonb_build_object('client', 'c' || (hashint8(work_id) & 15)), '{}'
+      400, 250, sample,
+      jsonb_build_object('client', 'c' || (uuid_hash(capture_id) & 15), 'x-request-id', right(capture_id::text, 12)), '{}'
     FROM ${outcomes}`,
     ),
   );

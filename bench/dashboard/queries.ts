@@ -25,7 +25,9 @@ const filters: Record<string, Partial<ComparisonQuery>> = {
   "frequent group": { signature: "group-0" },
   "rare group": { signature: "group-39" },
   "mismatch of base": { result: "mismatch", sample: "base" },
-  tag: { tag: { name: "client", value: "c3" } },
+  "frequent tag": { tag: { name: "client", value: "c3" } },
+  "tag of one": { tag: { name: "x-request-id", value: "0000000010e1" } },
+  "no such tag": { tag: { name: "x-request-id", value: "10e1" } },
   "no such output": { output: "logit" },
   "no such kind": { kind: "dtype" },
 };

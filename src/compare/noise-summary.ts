@@ -1,4 +1,4 @@
-import { quantile } from "../stats/sketch.js";
+import { quantiles } from "../stats/sketch.js";
 import type { Datatype } from "../tensor/tensor.js";
 
 /** What comparing the primary with its control found in one output, in one shape. */
@@ -32,17 +32,15 @@ export const coveredMin = 1000;
 
 /** null: nothing was measured. */
 export function summariseNoise({ shape, abs, maxAbs, maxRel }: OutputNoise): NoiseSummary | null {
-  const median = quantile(abs, 0.5);
-  const covered = quantile(abs, coverage);
+  const [median, covered] = quantiles(abs, maxAbs, [0.5, coverage]);
   if (maxAbs === null || median === null || covered === null) return null;
   const comparisons = [...abs.values()].reduce((sum, count) => sum + count, 0);
   const isCovered = comparisons >= coveredMin && covered > 0;
   return {
     shape,
     comparisons,
-    median: Math.min(median, maxAbs),
-    // A bucket's representative can lie above the largest value that it holds.
-    noise: isCovered ? Math.min(covered, maxAbs) : maxAbs,
+    median,
+    noise: isCovered ? covered : maxAbs,
     maxAbs,
     maxRel,
   };

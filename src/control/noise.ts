@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { parseNoiseName } from "../compare/noise.js";
 import type { OutputNoise } from "../compare/noise-summary.js";
-import { quantile } from "../stats/sketch.js";
+import { quantiles } from "../stats/sketch.js";
 import type { SeriesCounts } from "../store/types.js";
 import { type Datatype, datatypes } from "../tensor/tensor.js";
 import type { Summary } from "./api.js";
@@ -64,12 +64,11 @@ export function datatypesOf(metadata: unknown): Map<string, Datatype> {
 
 function outputNoise(text: string, series: ReadonlyMap<string, SeriesCounts>): Noise["outputs"][number] {
   const { counts, max } = series.get(prefix + text)!;
-  const p99 = quantile(counts, 0.99);
+  const [p99Abs] = quantiles(counts, max, [0.99]);
   return {
     ...parseNoiseName(text),
     samples: [...counts.values()].reduce((sum, n) => sum + n, 0),
-    // A bucket's representative can lie above the largest value it holds; the exact maximum is known.
-    p99Abs: p99 === null ? null : Math.min(p99, max ?? Number.POSITIVE_INFINITY),
+    p99Abs,
     maxAbs: max,
     maxRel: series.get(`noise-rel/${text}`)?.max ?? null,
   };

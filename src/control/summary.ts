@@ -1,4 +1,4 @@
-import { countAbove, quantile } from "../stats/sketch.js";
+import { countAbove, quantiles } from "../stats/sketch.js";
 import { wilson } from "../stats/wilson.js";
 import type { SeriesCounts } from "../store/types.js";
 import type { Summary } from "./api.js";
@@ -7,8 +7,7 @@ import { noiseFloor, noiseOf } from "./noise.js";
 type Series = ReadonlyMap<string, SeriesCounts>;
 
 const kindPrefix = "kind:";
-/** How many changes of decision of one output are told. */
-/** All that ten classes can have. */
+/** How many changes of decision of one output are told: all that ten classes can have. */
 const confusionMax = 90;
 
 /** A run's summary, from the counts of its facts (see `compare/facts.ts`). Rates without a denominator are null. */
@@ -55,14 +54,15 @@ function outputsOf(series: Series, noise: Summary["noise"]): Summary["outputs"] 
       count(prefix + name, word),
     ) as [number, number, number];
     const errors = series.get(`abs/${name}`);
+    const [p50Abs, p99Abs] = quantiles(errors?.counts ?? new Map(), errors?.max ?? null, [0.5, 0.99]);
     const floor = noiseFloor(noise, name);
     return {
       name,
       compared: matches + mismatches + ignored,
       mismatches,
       maxAbs: errors?.max ?? null,
-      p50Abs: quantileOf(errors, 0.5),
-      p99Abs: quantileOf(errors, 0.99),
+      p50Abs,
+      p99Abs,
       maxRel: series.get(`rel/${name}`)?.max ?? null,
       aboveNoise: floor === null ? null : countAbove(errors?.counts ?? new Map(), floor),
       kinds: Object.fromEntries(
@@ -86,19 +86,13 @@ function confusionOf(counts: SeriesCounts | undefined): Summary["outputs"][numbe
     });
 }
 
-export function latencyOf(counts: SeriesCounts | undefined): Summary["latency"]["primary"] {
-  return {
-    p50: quantileOf(counts, 0.5),
-    p90: quantileOf(counts, 0.9),
-    p95: quantileOf(counts, 0.95),
-    p99: quantileOf(counts, 0.99),
-  };
-}
-
-/** A bucket's representative can lie above the largest value it holds; the exact maximum is known. */
-function quantileOf(counts: SeriesCounts | undefined, q: number): number | null {
-  const estimate = counts ? quantile(counts.counts, q) : null;
-  return estimate === null ? null : Math.min(estimate, counts?.max ?? Number.POSITIVE_INFINITY);
+export function latencyOf(series: SeriesCounts | undefined): Summary["latency"]["primary"] {
+  const [p50, p90, p95, p99] = quantiles(
+    series?.counts ?? new Map(),
+    series?.max ?? null,
+    [0.5, 0.9, 0.95, 0.99],
+  );
+  return { p50, p90, p95, p99 };
 }
 
 const countIn = (series: Series) => (name: string, label: string) => series.get(name)?.counts.get(label) ?? 0;

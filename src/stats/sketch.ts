@@ -5,15 +5,19 @@
  * VLDB 2019, arXiv 1908.10693. Bucket i holds the values in (γ^(i−1), γ^i], γ = (1 + α) / (1 − α), and is
  * represented by 2γ^i / (γ + 1), which is within a factor 1 ± α of all of them.
  */
-const alpha = 0.005;
-/** γ: each bucket's upper bound over that of the one before. */
-export const sketchGamma = (1 + alpha) / (1 - alpha);
+
+/**
+ * γ: each bucket's upper bound over that of the one before. It is the square of the γ for α = 0.005, which sketches once
+ * had, so that each bucket is two of theirs (Epicoco et al., "UDDSketch", 2020, arXiv 2004.08604: uniform collapse).
+ */
+export const sketchGamma = (1.005 / 0.995) ** 2;
+const alpha = (sketchGamma - 1) / (sketchGamma + 1);
 const logGamma = Math.log(sketchGamma);
 
 const zero = "zero";
 const infinite = "inf";
 
-/** The largest relative error of a {@link quantile} against a value of that rank. */
+/** The largest relative error of {@link quantiles} against a value of that rank. */
 export const sketchRelativeError = alpha;
 
 /**
@@ -28,23 +32,31 @@ export function bucketOf(value: number): string {
 }
 
 /**
- * The value of rank ⌊q·(n − 1)⌋, within {@link sketchRelativeError}, or null when nothing was counted.
+ * For each fraction the value of rank ⌊q·(n − 1)⌋, within {@link sketchRelativeError}, or null when nothing was counted.
  *
  * @param counts bucket label → count
- * @param q fraction, 0 to 1
+ * @param max the largest value, which a bucket's representative can lie above; null: it is not known
+ * @param qs fractions, 0 to 1
  */
-export function quantile(counts: ReadonlyMap<string, number>, q: number): number | null {
+export function quantiles<const Q extends readonly number[]>(
+  counts: ReadonlyMap<string, number>,
+  max: number | null,
+  qs: Q,
+): { [I in keyof Q]: number | null } {
   const buckets = [...counts].map(([label, count]) => ({ index: indexOf(label), count }));
   buckets.sort((a, b) => a.index - b.index);
   const total = buckets.reduce((sum, { count }) => sum + count, 0);
-  if (total <= 0) return null;
-  const rank = Math.floor(q * (total - 1));
-  let seen = 0;
-  for (const { index, count } of buckets) {
-    seen += count;
-    if (seen > rank) return estimate(index);
-  }
-  return null;
+  const found = qs.map((q) => {
+    const rank = Math.floor(q * (total - 1));
+    let seen = 0;
+    const bucket = buckets.find(({ count }) => {
+      seen += count;
+      return seen > rank;
+    });
+    if (total <= 0 || bucket === undefined) return null;
+    return Math.min(estimate(bucket.index), max ?? Number.POSITIVE_INFINITY);
+  });
+  return found as { [I in keyof Q]: number | null };
 }
 
 function indexOf(label: string): number {

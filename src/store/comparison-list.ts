@@ -3,7 +3,7 @@ import type { PrismaClient } from "./client.js";
 import { type ComparisonColumns, comparisonColumns, comparisonRowOf } from "./comparison-columns.js";
 import type { ComparisonQuery, ComparisonSort, ListedComparison } from "./comparisons.js";
 import { Prisma } from "./generated/client.js";
-import { time } from "./sql.js";
+import { jsonText, time } from "./sql.js";
 
 /** What rows are sorted by: of an outcome, and as it stands with each of its outputs that differ. */
 const sortColumns: Record<ComparisonSort, { outcome: Prisma.Sql; output: Prisma.Sql }> = {
@@ -212,7 +212,7 @@ function numbered({ sort }: ComparisonQuery, value: Prisma.Sql): Prisma.Sql[] {
 
 function hasTag({ name, value }: NonNullable<ComparisonQuery["tag"]>): Prisma.Sql {
   return Prisma.sql`EXISTS (
-    SELECT FROM captures k WHERE k.day = o.day AND k.id = o.capture_id AND k.tags ->> ${name} = ${value}
+    SELECT FROM captures k WHERE k.day = o.day AND k.id = o.capture_id AND k.tags @> ${jsonText({ [name]: value })}::jsonb
   )`;
 }
 

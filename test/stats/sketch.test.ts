@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { bucketOf, quantile, sketchRelativeError } from "../../src/stats/sketch.js";
+import { bucketOf, quantiles, sketchGamma, sketchRelativeError } from "../../src/stats/sketch.js";
 
 function count(values: readonly number[]): Map<string, number> {
   const counts = new Map<string, number>();
@@ -20,7 +20,7 @@ describe("sketch", () => {
     fc.assert(
       fc.property(fc.array(value, { minLength: 1, maxLength: 60 }), fraction, (values, q) => {
         const exact = exactQuantile(values, q);
-        const found = quantile(count(values), q)!;
+        const found = quantiles(count(values), null, [q])[0]!;
         if (exact === 0 || exact === Infinity) return found === exact;
         // Below 1e-300 float64 itself is coarser than the sketch.
         return Math.abs(found - exact) <= (sketchRelativeError + 1e-9) * exact + 1e-322;
@@ -52,7 +52,24 @@ describe("sketch", () => {
   });
 
   test("nothing has no quantiles", () => {
-    expect(quantile(new Map(), 0.5)).toBeNull();
-    expect(quantile(new Map([["3", 0]]), 0.5)).toBeNull();
+    expect(quantiles(new Map(), 1, [0.5, 1])).toEqual([null, null]);
+    expect(quantiles(new Map([["3", 0]]), null, [0.5])).toEqual([null]);
+  });
+
+  test("no quantile lies above the maximum, where it is known", () => {
+    const max = 1.0001 * sketchGamma ** 70;
+    const counts = count([1, max]);
+    expect(quantiles(counts, null, [0, 1])[1]).toBeGreaterThan(max);
+    expect(quantiles(counts, max, [0, 1])).toEqual([expect.closeTo(1, 1), max]);
+  });
+
+  test("a bucket is two of those that sketches once had", () => {
+    const logGamma = Math.log(1.005 / 0.995);
+    fc.assert(
+      fc.property(fc.integer({ min: -60_000, max: 60_000 }), (bucket) => {
+        const middle = Math.exp((bucket - 0.5) * logGamma);
+        expect(bucketOf(middle)).toBe(String(Math.ceil(bucket / 2) + 0));
+      }),
+    );
   });
 });

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { migrationsDir } from "../../src/paths.js";
+import { bucketOf } from "../../src/stats/sketch.js";
 import { assertMigrated, migrate } from "../../src/store/migrate.js";
 import { createStore } from "../../src/store/store.js";
 import { createTestDatabase, type TestDatabase } from "../support/database.js";
@@ -191,6 +192,39 @@ test("the account from before it had rollups is taken over", async () => {
     expect(await of(null, null)).toEqual({ counts: counts(["a", 4], ["b", 6]), max: 9 });
     expect(await of(at("12:00"), at("12:10"))).toEqual({ counts: counts(["a", 4], ["b", 2]), max: 9 });
     expect(await of(at("12:02"), at("12:20"))).toEqual({ counts: counts(["a", 3], ["b", 6]), max: 9 });
+  } finally {
+    await store.close();
+  }
+});
+
+test("sketches from before their buckets were made wider hold the same values in these", async () => {
+  await leaveOut("0019");
+  await migrate(database.url, { log, folder });
+  const values = [0, 1e-9, 0.013, 0.5, 0.995, 1, 1.005, 1.01, 1.02, 2, 2.01, 250, 1e12, Infinity];
+  const narrow = (value: number) =>
+    value === 0
+      ? "zero"
+      : value === Infinity
+        ? "inf"
+        : String(Math.ceil(Math.log(value) / Math.log(1.005 / 0.995)));
+  const labels = values.map((value) => `"${narrow(value)}"`);
+  const series = ["latency/candidate", "abs/y", "noise/y@[3]", "lag", "signatures"];
+  await query(`
+    INSERT INTO rollups (run_id, axis, level, start, series, primary_version, labels, counts)
+      SELECT 1, 'captured', 'ever', 'epoch', series, '1', '{${labels}}', '{${labels.map(() => 1)}}'
+      FROM unnest('{${series}}'::text[]) AS series;
+    INSERT INTO rollup_deltas (work_id, run_id, captured_minute, judged_minute, primary_version, series, labels, counts)
+      SELECT 1, 1, now(), now(), '1', series, labels, counts FROM rollups`);
+  await migrate(database.url, { log });
+
+  const wide = new Map<string, number>();
+  for (const value of values) wide.set(bucketOf(value), (wide.get(bucketOf(value)) ?? 0) + 2);
+  expect(wide.size).toBeLessThan(new Set(labels).size);
+  const store = createStore(database.url, { poolMax: 2 });
+  try {
+    const found = await store.rollups.summary(1, { fromMs: null, toMs: null });
+    for (const name of series.slice(0, -1)) expect(found.get(name)?.counts, name).toEqual(wide);
+    expect(found.get("signatures")!.counts.size).toBe(new Set(labels).size);
   } finally {
     await store.close();
   }
