@@ -43,18 +43,18 @@ export function quantiles<const Q extends readonly number[]>(
   max: number | null,
   qs: Q,
 ): { [I in keyof Q]: number | null } {
-  const buckets = [...counts].map(([label, count]) => ({ index: indexOf(label), count }));
-  buckets.sort((a, b) => a.index - b.index);
-  const total = buckets.reduce((sum, { count }) => sum + count, 0);
+  const countAt = new Map([...counts].map(([label, count]) => [indexOf(label), count]));
+  const total = [...countAt.values()].reduce((sum, count) => sum + count, 0);
+  const ascending = Float64Array.from(countAt.keys()).sort();
   const found = qs.map((q) => {
     const rank = Math.floor(q * (total - 1));
     let seen = 0;
-    const bucket = buckets.find(({ count }) => {
-      seen += count;
+    const index = ascending.find((bucket) => {
+      seen += countAt.get(bucket)!;
       return seen > rank;
     });
-    if (total <= 0 || bucket === undefined) return null;
-    return Math.min(estimate(bucket.index), max ?? Number.POSITIVE_INFINITY);
+    if (total <= 0 || index === undefined) return null;
+    return Math.min(estimate(index), max ?? Number.POSITIVE_INFINITY);
   });
   return found as { [I in keyof Q]: number | null };
 }

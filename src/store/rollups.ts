@@ -18,18 +18,24 @@ export function createRollups(prisma: PrismaClient): Rollups {
     >`
       WITH part AS MATERIALIZED (
         ${partsOf(axis, spansOf(range, await readHorizons(prisma)), Prisma.sql`ARRAY[${runId}::int]`)}
-      ), counted AS (
-        SELECT series, label, sum(n) AS n
-        FROM (
-          SELECT series, unnest(labels) AS label, sign * unnest(counts)::float8 AS n FROM part WHERE sign <> 0
-        ) AS cell
-        GROUP BY series, label
-        HAVING sum(n) <> 0
+      ), top AS (
+        SELECT series, max(max) AS max FROM part GROUP BY series
       )
-      SELECT series, json_agg(label) AS labels, json_agg(n) AS counts,
-             (SELECT max(part.max) FROM part WHERE part.series = counted.series) AS max
-      FROM counted
-      GROUP BY series`;
+      -- Series by series: so only labels are hashed, and most are those of sketches.
+      SELECT series, labels, counts, max
+      FROM top, LATERAL (
+        SELECT json_agg(label) AS labels, json_agg(n) AS counts
+        FROM (
+          SELECT label, sum(sign * n::float8) AS n
+          FROM (
+            SELECT unnest(labels) AS label, unnest(counts) AS n, sign FROM part
+            WHERE part.series = top.series AND sign <> 0
+          ) AS cell
+          GROUP BY label
+        ) AS summed
+        WHERE n <> 0
+      ) AS counted
+      WHERE labels IS NOT NULL`;
     return new Map(
       rows.map(({ series, labels, counts, max }) => [
         series,
