@@ -2,8 +2,16 @@ import { decodeAnswer, decodeCall } from "../protocol/answer.js";
 import { type Call, callOf } from "../protocol/call.js";
 import { decodeContent } from "../protocol/content.js";
 import { headerLengthName, parseHeaderLength } from "../protocol/headers.js";
-import { type JsonReader, parseJson, surveyJson } from "../protocol/json.js";
+import {
+  type JsonReader,
+  outlineOf,
+  parseJson,
+  readOutline,
+  surveyEachValue,
+  surveyJson,
+} from "../protocol/json.js";
 import { sequenceId, usesSharedMemory } from "../protocol/request-parameters.js";
+import { remembered } from "../remembered.js";
 import type { Capture, NotEligibleReason } from "./capture.js";
 import type { StoredRecord } from "./record.js";
 import { tagCharactersMax } from "./settings.js";
@@ -12,6 +20,9 @@ import { tagCharactersMax } from "./settings.js";
 const contentHeaders = new Set(["accept", "content-encoding", "content-type", headerLengthName]);
 
 const versionCharactersMax = 128;
+/** What a model's messages say beside their numbers. */
+const outlineCharactersMax = 1_024;
+const nothing = new Uint8Array(0);
 
 /** What one spooled exchange is: a capture, or no request that could be replayed alone. */
 export type Examined = { capture: Capture } | { notEligible: NotEligibleReason };
@@ -81,10 +92,9 @@ function ineligibility(
     return "framing";
   }
   try {
-    const request = read((parse) => decodeCall(call, body, headerLength, parse));
-    if (usesSharedMemory(request)) return "shared_memory";
-    if (!inSequence && sequenceId(request) !== null) return "sequence";
-    return null;
+    const { sharedMemory, sequence } = lookAtRequest(call, body, headerLength);
+    if (sharedMemory) return "shared_memory";
+    return sequence && !inSequence ? "sequence" : null;
   } catch {
     return "parse";
   }
@@ -99,21 +109,46 @@ function versionOf(
   try {
     const body = decodeContent(received, headers["content-encoding"], bytesMax);
     const headerLength = parseHeaderLength(headers[headerLengthName], body.length);
-    const version = read((parse) => decodeAnswer(call, body, headerLength, parse)).modelVersion;
-    // Foreign text on its way into Postgres, which refuses NUL.
-    return version.replaceAll("\0", "\ufffd").slice(0, versionCharactersMax);
+    return lookForVersion(call, body, headerLength);
   } catch {
     return "";
   }
 }
 
-/** Nobody asks here for tensors' values: most messages need not be read in full to be known as sound. */
-function read<T>(decode: (parse: JsonReader) => T): T {
-  try {
-    return decode(surveyJson);
-  } catch {
-    return decode(parseJson);
-  }
+const lookAtRequest = looking((...message) => {
+  const request = decodeCall(...message);
+  return { sharedMemory: usesSharedMemory(request), sequence: sequenceId(request) !== null };
+});
+
+const lookForVersion = looking((...message) => {
+  const { modelVersion } = decodeAnswer(...message);
+  // Foreign text on its way into Postgres, which refuses NUL.
+  return modelVersion.replaceAll("\0", "\ufffd").slice(0, versionCharactersMax);
+});
+
+/**
+ * Looks for something in messages that does not depend on their tensors' values, so most need not be read in full to be
+ * known as sound, and what was found under one outline is true of every message that has it.
+ */
+function looking<Found>(
+  look: (call: Call, body: Uint8Array, headerLength: number | null, parse: JsonReader) => Found,
+): (call: Call, body: Uint8Array, headerLength: number | null) => Found {
+  const under = (call: Call) =>
+    remembered((outline) => look(call, nothing, null, () => readOutline(outline)), outlineCharactersMax);
+  // A stream of events is not one JSON text.
+  const known = { infer: under("infer"), generate: under("generate"), predict: under("predict") };
+  return (call, body, headerLength) => {
+    const isJson = headerLength === null && call !== "generate_stream";
+    try {
+      const outline = isJson ? outlineOf(body) : null;
+      if (outline !== null) return known[call as keyof typeof known](outline);
+    } catch {}
+    try {
+      return look(call, body, headerLength, isJson ? surveyEachValue : surveyJson);
+    } catch {
+      return look(call, body, headerLength, parseJson);
+    }
+  };
 }
 
 /** Lower-case names; values of a repeated header are joined, as HTTP has it. */

@@ -2,7 +2,7 @@ import { constants, isUtf8 } from "node:buffer";
 import { excerptOf, ProtocolError } from "./error.js";
 import { parseLosslessJson } from "./lossless-json.js";
 import { parsePlain } from "./plain-json.js";
-import { liftLists, standInNumbers, standInNumbersOf } from "./stand-in-numbers.js";
+import { fromOutline, outlineOfJson, standInNumbers, standInNumbersOf } from "./stand-in-numbers.js";
 
 /** {@link parseJson}, or one that stands in for it. */
 export type JsonReader = (source: string | Uint8Array) => unknown;
@@ -21,14 +21,29 @@ export function parseJson(source: string | Uint8Array): unknown {
  * cannot may be sound all the same.
  */
 export function surveyJson(source: string | Uint8Array): unknown {
+  const outline = typeof source === "string" ? null : outlineOf(source);
+  const value = outline === null ? undefined : readOutline(outline);
+  return value === undefined ? surveyEachValue(source) : value;
+}
+
+/** {@link surveyJson} of what has no outline, or none that can be read. */
+export function surveyEachValue(source: string | Uint8Array): unknown {
   if (typeof source === "string") return parseLosslessJson(source, standInNumbers);
-  const lifted = liftLists(Buffer.from(source.buffer, source.byteOffset, source.byteLength), utf8Text);
-  const plain = lifted === null ? undefined : parsePlain(lifted.text);
-  if (plain !== undefined) return lifted!.restore(plain);
   const text = utf8Text(source);
   // Only where all of it is ASCII does a place in the text say where it is in the bytes.
   const isAscii = text.length === source.length;
   return parseLosslessJson(text, isAscii ? standInNumbersOf(source) : standInNumbers);
+}
+
+/** {@link outlineOfJson} of UTF-8. @throws ProtocolError when it is none */
+export function outlineOf(source: Uint8Array): string | null {
+  return outlineOfJson(Buffer.from(source.buffer, source.byteOffset, source.byteLength), utf8Text);
+}
+
+/** What {@link surveyJson} says of all JSON that has this outline; undefined: it is to be surveyed value by value. */
+export function readOutline(outline: string): unknown {
+  const plain = parsePlain(outline);
+  return plain === undefined ? undefined : fromOutline(plain);
 }
 
 /** Writes what {@link parseJson} reads: bare non-finite numbers, bigints as integers, −0 as `-0`. */

@@ -38,13 +38,6 @@ export function standInNumbersOf(bytes: Uint8Array): ListReader {
   };
 }
 
-/** JSON without its longer lists of numbers that are not whole. */
-export interface Lifted {
-  text: string;
-  /** What the text says, with what stands in for the lists where they stood. */
-  restore(value: unknown): unknown;
-}
-
 const quote = 0x22;
 const backslash = 0x5c;
 const bracket = 0x5b;
@@ -56,20 +49,21 @@ const liftsMax = 16;
 const vainMax = 64;
 /** Bytes beside the lists. In more there are lists of whole numbers: to look at them costs less than to read them. */
 const besideMax = 4_096;
-/** Stands for a list that was lifted. Whoever guessed it would only have numbers of his own counted wrongly. */
+/** Stands before the count of a list that was lifted. Whoever guessed it would only have numbers of his own counted wrongly. */
 const mark = `${randomUUID().slice(0, 8)}:`;
 
 /**
- * Takes lists of numbers that are not whole out of JSON before it is made text, so that the engine's own parser can read
- * the little that is left. What stands in for them is shared between messages, and nobody may change it.
+ * JSON in which each longer list of numbers that are not whole is replaced by how many they are, before it is made text:
+ * so that the engine's own parser can read the little that is left, and messages of one model mostly have the same
+ * outline. {@link fromOutline} puts numbers where the lists stood.
  *
  * @param textOf makes text of a part, which begins and ends where a character does
  * @returns null: it is not worth while, or there is an escape before a list, so that what is in a string and what is not
  *   is a parser's to know
  */
-export function liftLists(source: Buffer, textOf: (part: Buffer) => string): Lifted | null {
+export function outlineOfJson(source: Buffer, textOf: (part: Buffer) => string): string | null {
   const scan = scanNumberList;
-  const lists: number[][] = [];
+  let lists = 0;
   let text = "";
   let from = 0;
   let beside = source.length;
@@ -90,38 +84,41 @@ export function liftLists(source: Buffer, textOf: (part: Buffer) => string): Lif
       if (vain > vainMax) return null;
       continue;
     }
-    if (lists.length === liftsMax) return null;
-    text += `${textOf(source.subarray(from, at))}"${mark}${lists.length}"`;
-    lists.push(fractions(found.count));
+    if (lists === liftsMax) return null;
+    lists += 1;
+    text += `${textOf(source.subarray(from, at))}"${mark}${found.count}"`;
     checked = found.end;
     beside -= found.end - at;
     at = found.end;
     from = at - 1;
   }
   if (beside > besideMax) return null;
-  text += textOf(from === 0 ? source : source.subarray(from));
-  return { text, restore: (value) => (lists.length === 0 ? value : restored(value, lists)) };
+  return text + textOf(from === 0 ? source : source.subarray(from));
 }
 
-function mayBeginNumber(code: number): boolean {
-  return isDigit(code) || code === 45 || isSpace(code);
-}
-
-function restored(value: unknown, lists: readonly number[][]): unknown {
+/**
+ * What was read of an outline, with numbers that stand in for those of its lists. These are shared between messages, and
+ * nobody may change them.
+ */
+export function fromOutline(value: unknown): unknown {
   if (typeof value !== "object" || value === null) return value;
   if (Array.isArray(value)) {
     const [first] = value;
     if (value.length === 1 && typeof first === "string" && first.startsWith(mark)) {
-      return lists[Number(first.slice(mark.length))];
+      return fractions(Number(first.slice(mark.length)));
     }
-    for (let i = 0; i < value.length; i++) value[i] = restored(value[i], lists);
+    for (let i = 0; i < value.length; i++) value[i] = fromOutline(value[i]);
     return value;
   }
   const members = value as Record<string, unknown>;
   for (const key in members) {
-    if (typeof members[key] === "object") members[key] = restored(members[key], lists);
+    if (typeof members[key] === "object") members[key] = fromOutline(members[key]);
   }
   return members;
+}
+
+function mayBeginNumber(code: number): boolean {
+  return isDigit(code) || code === 45 || isSpace(code);
 }
 
 /** Whether a list is one that messages share: whoever reads tensors out of it needs to do so only once. */
