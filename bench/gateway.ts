@@ -11,7 +11,7 @@ import { startStalledCandidate } from "./gateway/stalled-candidate.js";
 import { dropping, shipping, spooling, throughputs } from "./gateway/throughput.js";
 import { hasWrk, prepareWrk } from "./gateway/wrk.js";
 
-const rounds = 5;
+const rounds = 7;
 const stallMs = 200;
 
 type Ratios = Record<string, number>;

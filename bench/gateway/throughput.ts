@@ -5,6 +5,12 @@ import { cpuSecondsOf } from "./machine.js";
 import { type Backing, countsWhen, type GatewayUnderTest } from "./product.js";
 import type { Wrk } from "./wrk.js";
 
+/**
+ * Rounds that do not count: a gateway serves for days, and Node compiles what is used much only after some ten thousand
+ * requests. Its first rounds take up to twice as much processor time as the later ones.
+ */
+const warmUpRounds = 5;
+
 /** One of those that are loaded in turn. */
 export interface ProxyUnderTest {
   readonly port: number;
@@ -56,8 +62,7 @@ export async function throughputs<Name extends string>(
     Name,
     () => Promise<number>
   >;
-  // What is compiled only after a while is compiled now.
-  for (const name of names) await turns[name]();
+  await takeTurns(turns, warmUpRounds);
   for (const name of names) microseconds[name].length = 0;
   const seconds = await takeTurns(turns, rounds);
 

@@ -29,7 +29,7 @@ export function bodyColumn(name: string, bodies: readonly Uint8Array[]): ColumnS
   let repeats = 0;
   const data = bodies.map((body) => {
     // Few bodies are alike at both ends and yet not equal; only those are read to be told apart.
-    const known = keptUnder(byEnds, checksumOfEnds(body), body) ?? keptUnder(byChecksum, crc32(body), body);
+    const known = keptUnder(byEnds, hashOfEnds(body), body) ?? keptUnder(byChecksum, crc32(body), body);
     if (known === null || known === body) return body;
     repeats += 1;
     return known;
@@ -118,8 +118,15 @@ function fileOf({ buffer, byteOffset, byteLength }: Uint8Array): ArrayBuffer {
   return (alone ? buffer : buffer.slice(byteOffset, byteOffset + byteLength)) as ArrayBuffer;
 }
 
-function checksumOfEnds(body: Uint8Array): number {
-  return crc32(body.subarray(-endBytes), crc32(body.subarray(0, endBytes), body.length));
+/** FNV-1a of both ends and the length. */
+function hashOfEnds(body: Uint8Array): number {
+  let hash = body.length;
+  const first = Math.min(endBytes, body.length);
+  for (let i = 0; i < first; i++) hash = Math.imul(hash ^ body[i]!, 0x01000193);
+  for (let i = Math.max(first, body.length - endBytes); i < body.length; i++) {
+    hash = Math.imul(hash ^ body[i]!, 0x01000193);
+  }
+  return hash;
 }
 
 /** The body kept under a key, which is this one where there was none; null: another has its place. */
