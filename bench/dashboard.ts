@@ -10,7 +10,7 @@ import { openWorlds, type World } from "./dashboard/world.js";
 const few = 10_000;
 const rounds = 100;
 /** Slow queries are asked less often: they are slow in every round. */
-const budgetMs = 1_000;
+const budgetMs = 2_000;
 
 export async function bench(context: BenchContext): Promise<BenchResult> {
   const { say, size } = context;
@@ -31,11 +31,13 @@ export async function bench(context: BenchContext): Promise<BenchResult> {
   };
   say(`${"p95, ms".padEnd(52)} ${`at ${few}`.padStart(12)} ${`at ${many}`.padStart(12)}  ratio`);
   const all: Record<"small" | "large", number[]> = { small: [], large: [] };
+  let worst = 0;
   for (const [name, ask] of Object.entries(asked)) {
     const times = await inTurns(ask, small, large);
     all.small.push(...times.small);
     all.large.push(...times.large);
     const [a, b] = [p95(times.small), p95(times.large)];
+    worst = Math.max(worst, b / a);
     say(
       `${name.padEnd(52)} ${a.toFixed(2).padStart(12)} ${b.toFixed(2).padStart(12)} ${(b / a).toFixed(2).padStart(6)}`,
     );
@@ -49,7 +51,11 @@ export async function bench(context: BenchContext): Promise<BenchResult> {
   const costs = await storingCosts([...worlds, ...others].sort((a, b) => a.comparisons - b.comparisons));
   for (const [comparisons, us] of costs) say(`${String(comparisons).padStart(17)}   ${us.toFixed(1)}`);
   return {
-    ratios: { p95_1e7_vs_1e4: p95(all.large) / p95(all.small), quantile_error_max: quantileError },
+    ratios: {
+      p95_1e7_vs_1e4: p95(all.large) / p95(all.small),
+      worst_query_1e7_vs_1e4: worst,
+      quantile_error_max: quantileError,
+    },
     missing: [],
   };
 }

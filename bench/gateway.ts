@@ -46,7 +46,7 @@ const small: Scenario = async (stage, backing, context) => {
       spool: spooling(spool),
       ship: shipping(ship, backing),
     },
-    { wrk, requests: 20_000, connections: 16, rounds },
+    { wrk, requests: 20_000, connections: 16, warmUpRounds: 5, rounds },
     context,
   );
   await spool.stop();
@@ -81,7 +81,7 @@ const large: Scenario = async (stage, backing, context) => {
   const perSecond = await throughputs(
     "600 kB",
     { mirror: { port: stage.mirror, pid: stage.proxy.pid }, ours: spooling(spool) },
-    { wrk, requests: 1_000, connections: 16, rounds },
+    { wrk, requests: 1_000, connections: 16, warmUpRounds: 1, rounds },
     context,
   );
   await spool.stop();

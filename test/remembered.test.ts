@@ -2,9 +2,9 @@ import { expect, test } from "vitest";
 import { remembered } from "../src/remembered.js";
 
 /** A function whose result says how often it was made. */
-function counting() {
+function counting(charactersMax?: number) {
   let made = 0;
-  return remembered((text) => `${text.length} ${++made}`);
+  return remembered((text) => `${text.length} ${++made}`, charactersMax);
 }
 
 test("what was made of a text is made once", () => {
@@ -18,4 +18,9 @@ test("neither many texts nor long ones are kept", () => {
   expect(of("text 0")).toBe("6 1002");
   const long = "x".repeat(257);
   expect([of(long), of(long)]).toEqual(["257 1003", "257 1004"]);
+  const ofLong = counting(257);
+  expect([ofLong(long), ofLong(long), ofLong(`${long}x`), ofLong(`${long}x`)]).toEqual([
+    ...["257 1", "257 1"],
+    ...["258 2", "258 3"],
+  ]);
 });

@@ -211,14 +211,13 @@ async function derive(query: Query, day: string, deploymentId: number): Promise<
 
 const segmentId = (workId: string) => `lpad(to_hex(${workId}), 32, '0')::uuid`;
 
-const deltaColumns =
-  "work_id, run_id, captured_minute, judged_minute, primary_version, series, labels, counts, max";
+const deltaColumns = "run_id, captured_minute, judged_minute, primary_version, series, labels, counts, max";
 
 /** What `factsOf` counts, with a maximum of its own for each series. */
 function counterDeltas(outcomes: string): string {
   return `
     INSERT INTO rollup_deltas (${deltaColumns})
-    SELECT 0, run_id, minute, judged, '1', series, array_agg(label), array_agg(n), max(max)
+    SELECT run_id, minute, judged, '1', series, array_agg(label), array_agg(n), max(max)
     FROM (
       SELECT run_id, minute, judged, series, label, sum(n)::bigint AS n, max(max) AS max
       FROM (
@@ -239,20 +238,20 @@ function counterDeltas(outcomes: string): string {
       WHERE label IS NOT NULL
       GROUP BY 1, 2, 3, 4, 5
     ) AS cell
-    GROUP BY 2, 3, 4, 6`;
+    GROUP BY 1, 2, 3, 5`;
 }
 
 function sketchDeltas(outcomes: string, series: string, value: string): string {
   return `
     INSERT INTO rollup_deltas (${deltaColumns})
-    SELECT 0, run_id, minute, judged, '1', '${series}', array_agg(bucket::int::text), array_agg(n), max(max)
+    SELECT run_id, minute, judged, '1', '${series}', array_agg(bucket::int::text), array_agg(n), max(max)
     FROM (
       SELECT run_id, date_trunc('minute', captured_at) AS minute, date_trunc('minute', judged_at) AS judged,
         ceil(ln(${value}) / ${Math.log(sketchGamma)}) AS bucket, count(*) AS n, max(${value}) AS max
       FROM ${outcomes} WHERE sample = 'base' AND disposition = 'compared'
       GROUP BY 1, 2, 3, 4
     ) AS cell
-    GROUP BY 2, 3, 4`;
+    GROUP BY 1, 2, 3`;
 }
 
 /** Segments, their works, all done, and the gateway's account, in which half of the requests were sampled out. */

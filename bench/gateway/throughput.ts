@@ -5,12 +5,6 @@ import { cpuSecondsOf } from "./machine.js";
 import { type Backing, countsWhen, type GatewayUnderTest } from "./product.js";
 import type { Wrk } from "./wrk.js";
 
-/**
- * Rounds that do not count: a gateway serves for days, and Node compiles what is used much only after some ten thousand
- * requests. Its first rounds take up to twice as much processor time as the later ones.
- */
-const warmUpRounds = 5;
-
 /** One of those that are loaded in turn. */
 export interface ProxyUnderTest {
   readonly port: number;
@@ -26,6 +20,11 @@ export interface Load {
   wrk: Wrk;
   requests: number;
   connections: number;
+  /**
+   * Rounds before those that count: a gateway serves for days, and the first tens of thousands of its requests, until
+   * Node has compiled what is used much, take up to twice as much processor time as the later ones.
+   */
+  warmUpRounds: number;
   rounds: number;
 }
 
@@ -38,7 +37,7 @@ export interface Load {
 export async function throughputs<Name extends string>(
   title: string,
   proxies: Readonly<Record<Name, ProxyUnderTest>>,
-  { wrk, requests, connections, rounds }: Load,
+  { wrk, requests, connections, warmUpRounds, rounds }: Load,
   { say }: BenchContext,
 ): Promise<Record<Name, number>> {
   const names = Object.keys(proxies) as Name[];

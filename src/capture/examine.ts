@@ -3,6 +3,7 @@ import { type Call, callOf } from "../protocol/call.js";
 import { decodeContent } from "../protocol/content.js";
 import { headerLengthName, parseHeaderLength } from "../protocol/headers.js";
 import {
+  hasLists,
   type JsonReader,
   outlineOf,
   parseJson,
@@ -134,17 +135,22 @@ function looking<Found>(
   look: (call: Call, body: Uint8Array, headerLength: number | null, parse: JsonReader) => Found,
 ): (call: Call, body: Uint8Array, headerLength: number | null) => Found {
   const under = (call: Call) =>
-    remembered((outline) => look(call, nothing, null, () => readOutline(outline)), outlineCharactersMax);
-  // A stream of events is not one JSON text.
+    remembered((outline) => {
+      const value = readOutline(outline);
+      return value === undefined ? null : { found: look(call, nothing, null, () => value) };
+    }, outlineCharactersMax);
   const known = { infer: under("infer"), generate: under("generate"), predict: under("predict") };
   return (call, body, headerLength) => {
-    const isJson = headerLength === null && call !== "generate_stream";
     try {
-      const outline = isJson ? outlineOf(body) : null;
-      if (outline !== null) return known[call as keyof typeof known](outline);
-    } catch {}
-    try {
-      return look(call, body, headerLength, isJson ? surveyEachValue : surveyJson);
+      // A stream of events is not one JSON text.
+      if (headerLength !== null || call === "generate_stream") {
+        return look(call, body, headerLength, surveyJson);
+      }
+      const outline = outlineOf(body);
+      if (outline === null) return look(call, body, null, surveyEachValue);
+      const told = hasLists(outline) ? known[call](outline) : null;
+      if (told !== null) return told.found;
+      return look(call, body, null, (source) => readOutline(outline) ?? surveyEachValue(source));
     } catch {
       return look(call, body, headerLength, parseJson);
     }

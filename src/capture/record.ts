@@ -26,6 +26,8 @@ const offset = {
   payload: 80,
 } as const;
 
+const largeChunkBytes = 16 * 1024;
+
 const idBytes = 16;
 const randomBytesKept = 256 * idBytes;
 
@@ -125,14 +127,16 @@ function writeFields(data: Buffer, at: number, seen: SeenExchange, text: string)
   // Node hands over head and headers as latin1, one character for each byte.
   data.write(text, end, "latin1");
   end += text.length;
-  for (const chunk of seen.requestChunks) {
-    data.set(chunk, end);
-    end += chunk.length;
-  }
-  for (const chunk of seen.responseChunks) {
-    data.set(chunk, end);
-    end += chunk.length;
-  }
+  for (const chunk of seen.requestChunks) end = copyChunk(data, chunk, end);
+  for (const chunk of seen.responseChunks) end = copyChunk(data, chunk, end);
+}
+
+/** Into shared memory V8 copies word by word: a large chunk is copied three times as fast by a call of Node's. */
+function copyChunk(data: Buffer, chunk: Uint8Array, at: number): number {
+  const end = at + chunk.length;
+  if (chunk.length < largeChunkBytes) data.set(chunk, at);
+  else data.fill(chunk, at, end);
+  return end;
 }
 
 /** Gives a record its id, the number of the cut that will cover it, and its checksum. */

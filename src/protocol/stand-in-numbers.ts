@@ -105,7 +105,8 @@ export function fromOutline(value: unknown): unknown {
   if (Array.isArray(value)) {
     const [first] = value;
     if (value.length === 1 && typeof first === "string" && first.startsWith(mark)) {
-      return fractions(Number(first.slice(mark.length)));
+      const count = Number(first.slice(mark.length));
+      if (Number.isInteger(count) && count > 0 && count <= countMax) return fractions(count);
     }
     for (let i = 0; i < value.length; i++) value[i] = fromOutline(value[i]);
     return value;
@@ -119,6 +120,11 @@ export function fromOutline(value: unknown): unknown {
 
 function mayBeginNumber(code: number): boolean {
   return isDigit(code) || code === 45 || isSpace(code);
+}
+
+/** Whether there is a list in what an outline is of: else it is the whole message, and hardly another has it. */
+export function hasLists(outline: string): boolean {
+  return outline.includes(mark);
 }
 
 /** Whether a list is one that messages share: whoever reads tensors out of it needs to do so only once. */

@@ -17,9 +17,8 @@ interface Delta {
 export function insertDeltas(rows: readonly OutcomeRow[], judgedAtMs: number): Prisma.Sql {
   const deltas = deltasOf(rows);
   return Prisma.sql`
-      INSERT INTO rollup_deltas (work_id, run_id, captured_minute, judged_minute, primary_version, series, labels,
-                                 counts, max)
-      SELECT f.id, f.run_id, d.captured_minute, ${time(minuteOf(judgedAtMs))}::timestamptz, d.primary_version, d.series,
+      INSERT INTO rollup_deltas (run_id, captured_minute, judged_minute, primary_version, series, labels, counts, max)
+      SELECT f.run_id, d.captured_minute, ${time(minuteOf(judgedAtMs))}::timestamptz, d.primary_version, d.series,
              d.labels::text[], d.counts::bigint[], d.max
       FROM fence f, (
         SELECT unnest(${times(deltas, (d) => d.capturedMinuteMs)}::timestamptz[]) AS captured_minute,

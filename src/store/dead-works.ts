@@ -80,14 +80,14 @@ export function createDeadWorks(prisma: PrismaClient): DeadWorks {
             AND c."row" >= f.first_row AND c."row" < f.first_row + f.rows
             AND o.day = c.day AND o.run_id = f.run_id AND o.capture_id = c.id AND o.work_id = f.id
             AND o.disposition IN ('dead', 'erased')
-          RETURNING o.run_id, o.work_id, o.captured_at, o.judged_at, o.primary_version, o.disposition
+          RETURNING o.run_id, o.captured_at, o.judged_at, o.primary_version, o.disposition
         ), deltas AS (
-          INSERT INTO rollup_deltas (work_id, run_id, captured_minute, judged_minute, primary_version, series,
+          INSERT INTO rollup_deltas (run_id, captured_minute, judged_minute, primary_version, series,
                                      labels, counts)
-          SELECT work_id, run_id, date_trunc('minute', captured_at), date_trunc('minute', judged_at),
+          SELECT run_id, date_trunc('minute', captured_at), date_trunc('minute', judged_at),
                  primary_version, 'dispositions', ARRAY[disposition], ARRAY[-count(*)]
           FROM went_out
-          GROUP BY 1, 2, 3, 4, 5, disposition
+          GROUP BY 1, 2, 3, 4, disposition
         )
         SELECT EXISTS (SELECT 1 FROM fence) AS retried`;
       return row?.retried === true;

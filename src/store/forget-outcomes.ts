@@ -12,7 +12,7 @@ export async function forgetOutcomes(
 ): Promise<number> {
   const [row] = await prisma.$queryRaw<{ turned: number }[]>`
     WITH before AS MATERIALIZED (
-      SELECT o.day, o.run_id, o.capture_id, o.work_id, o.captured_at, o.judged_at, o.primary_version,
+      SELECT o.day, o.run_id, o.capture_id, o.captured_at, o.judged_at, o.primary_version,
              CASE WHEN o.disposition IN ('candidate_error', 'not_replayed')
                THEN concat_ws(':', o.disposition, o.reason) ELSE o.disposition END AS label,
              o.details ->> 'message' AS message
@@ -35,12 +35,11 @@ export async function forgetOutcomes(
       FROM before b
       WHERE o.day = b.day AND o.run_id = b.run_id AND o.capture_id = b.capture_id
     ), deltas AS (
-      INSERT INTO rollup_deltas (work_id, run_id, captured_minute, judged_minute, primary_version, series, labels,
-                                 counts)
-      SELECT work_id, run_id, date_trunc('minute', captured_at), date_trunc('minute', judged_at), primary_version,
+      INSERT INTO rollup_deltas (run_id, captured_minute, judged_minute, primary_version, series, labels, counts)
+      SELECT run_id, date_trunc('minute', captured_at), date_trunc('minute', judged_at), primary_version,
              'dispositions', ARRAY[label, 'erased'], ARRAY[-count(*), count(*)]
       FROM before
-      GROUP BY 1, 2, 3, 4, 5, label
+      GROUP BY 1, 2, 3, 4, label
     )
     SELECT count(*)::int AS turned FROM before`;
   return row!.turned;

@@ -109,14 +109,14 @@ export function createRetentionStore(prisma: PrismaClient): RetentionStore {
           WHERE w.state IN ('pending', 'leased')
           FOR UPDATE OF w
         ), expired AS (
-          INSERT INTO rollup_deltas (work_id, run_id, captured_minute, judged_minute, primary_version, series,
+          INSERT INTO rollup_deltas (run_id, captured_minute, judged_minute, primary_version, series,
                                      labels, counts)
-          SELECT u.id, u.run_id, date_trunc('minute', c.received_at), date_trunc('minute', now()), c.primary_version,
+          SELECT u.run_id, date_trunc('minute', c.received_at), date_trunc('minute', now()), c.primary_version,
                  'dispositions', ARRAY['expired'], ARRAY[count(*)]
           FROM unfinished u JOIN captures c ON c.day = ${day}::date AND c.segment_id = u.segment_id
           WHERE c."row" >= u.first_row AND c."row" < u.first_row + u.rows
             AND (u.row_list IS NULL OR c."row" = ANY (u.row_list))
-          GROUP BY 1, 2, 3, 4, 5
+          GROUP BY 1, 2, 3, 4
         ), unselected AS (
           DELETE FROM selection_members m USING selections s
           WHERE s.id = m.selection_id AND s.for_gate AND m.segment_id IN (SELECT id FROM gone)

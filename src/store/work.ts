@@ -143,14 +143,14 @@ export function createWorkStore(prisma: PrismaClient): WorkStore {
           WHERE c."row" >= f.first_row AND c."row" < f.first_row + f.rows
             AND (f.row_list IS NULL OR c."row" = ANY (f.row_list))
           ON CONFLICT DO NOTHING
-          RETURNING run_id, work_id, captured_at, judged_at, primary_version, disposition
+          RETURNING run_id, captured_at, judged_at, primary_version, disposition
         ), deltas AS (
-          INSERT INTO rollup_deltas (work_id, run_id, captured_minute, judged_minute, primary_version, series,
+          INSERT INTO rollup_deltas (run_id, captured_minute, judged_minute, primary_version, series,
                                      labels, counts)
-          SELECT work_id, run_id, date_trunc('minute', captured_at), date_trunc('minute', judged_at),
+          SELECT run_id, date_trunc('minute', captured_at), date_trunc('minute', judged_at),
                  primary_version, 'dispositions', ARRAY[disposition], ARRAY[count(*)]
           FROM went_in
-          GROUP BY 1, 2, 3, 4, 5, disposition
+          GROUP BY 1, 2, 3, 4, disposition
         )
         SELECT EXISTS (SELECT 1 FROM fence) AS dead`;
       return row?.dead === true;

@@ -4,7 +4,7 @@ import { examine } from "../../src/capture/examine.js";
 import type { StoredRecord } from "../../src/capture/record.js";
 import { decodeAnswer, decodeCall } from "../../src/protocol/answer.js";
 import { callOf } from "../../src/protocol/call.js";
-import { parseJson, surveyJson } from "../../src/protocol/json.js";
+import { outlineOf, parseJson, surveyJson } from "../../src/protocol/json.js";
 import { sequenceId, usesSharedMemory } from "../../src/protocol/request-parameters.js";
 import { datatypes } from "../../src/tensor/tensor.js";
 
@@ -199,6 +199,37 @@ test("a list that messages share counts for each of them as its own would", () =
   }
   const decoded = decodeCall("infer", request("FP32", [100]), null, surveyJson);
   expect(decoded.inputs[0]!.data).toHaveLength(400);
+});
+
+test("of messages that differ in their numbers alone, each is judged by its own", () => {
+  const numbers = ["0.25", "1.0", "1.5", "65520.5", "70000.25", "-3.5"];
+  const message = (number: string, datatype: string) => {
+    const list = Array.from({ length: 9 }, (_, index) => (index === 4 ? number : "0.5")).join();
+    const tensor = `{"name":"x","datatype":"${datatype}","shape":[9],"data":[${list}]}`;
+    return Buffer.from(
+      `{"model_version":"7","inputs":[${tensor}],"outputs":[${tensor}],"instances":[[${list}]]}`,
+    );
+  };
+  const judged = new Set<string>();
+  for (const target of ["/v2/models/m/infer", "/v2/models/m/generate", "/v1/models/m:predict"]) {
+    for (const datatype of datatypes) {
+      for (const number of [...numbers, ...numbers.toReversed()]) {
+        const body = message(number, datatype);
+        const truth = inFull(target, body, body);
+        judged.add(truth);
+        expect(examined(target, body, body), `${target} ${datatype} ${number}`).toBe(truth);
+      }
+    }
+  }
+  expect([...judged].sort()).toEqual(["parse", "version 7"]);
+});
+
+test("who knows how an outline names a list gets none of his own", () => {
+  const outline = outlineOf(Buffer.from(`[${decimals}]`))!;
+  const name = JSON.parse(outline)[0] as string;
+  expect(surveyJson(Buffer.from(outline))).toHaveLength(9);
+  const guesses = ["4000000000", "1.5", "x", "-1"].map((count) => name.replace(/9$/, count));
+  for (const guess of guesses) expect(surveyJson(Buffer.from(JSON.stringify([guess])))).toEqual([guess]);
 });
 
 test("lists of more lengths than are kept are told all the same", () => {

@@ -66,6 +66,18 @@ test("an exchange is read as it was written, and no changed byte goes unnoticed"
   );
 });
 
+test.each([16_383, 16_384, 65_536])("a body in chunks of %i bytes is read as it was written", (length) => {
+  const chunk = (first: number) => Uint8Array.from({ length }, (_, index) => (first + index) % 251);
+  const [seen] = fc.sample(exchange, 1);
+  const body = { requestChunks: [chunk(1), chunk(2)], requestBytes: 2 * length };
+  const memory = createRingMemory(1024 ** 2);
+  writeExchange(createRingProducer(memory), { ...seen!, ...body });
+  const consumer = createRingConsumer(memory);
+  const { requestBody, responseBody } = readRecord(Buffer.from(consumer.data), consumer.next()!.at);
+  expect(requestBody.equals(Buffer.concat(body.requestChunks))).toBe(true);
+  expect(responseBody.equals(Buffer.concat(seen!.responseChunks))).toBe(true);
+});
+
 test("a record that was redacted carries what was, whatever the names are", () => {
   const marks = {
     redacted: ["input:né à Łódź\n\r🧮", "header:x"],

@@ -18,13 +18,20 @@ const value = fc.oneof(fc.double({ min: 0, noNaN: true }), fc.constantFrom(0, 1,
 describe("sketch", () => {
   test("any quantile is within its relative error", () => {
     fc.assert(
-      fc.property(fc.array(value, { minLength: 1, maxLength: 60 }), fraction, (values, q) => {
-        const exact = exactQuantile(values, q);
-        const found = quantiles(count(values), null, [q])[0]!;
-        if (exact === 0 || exact === Infinity) return found === exact;
-        // Below 1e-300 float64 itself is coarser than the sketch.
-        return Math.abs(found - exact) <= (sketchRelativeError + 1e-9) * exact + 1e-322;
-      }),
+      fc.property(
+        fc.array(value, { minLength: 1, maxLength: 60 }),
+        fc.array(fraction, { minLength: 1, maxLength: 3 }),
+        fc.boolean(),
+        (values, qs, maxIsKnown) => {
+          const found = quantiles(count(values), maxIsKnown ? Math.max(...values) : null, qs);
+          return qs.every((q, at) => {
+            const exact = exactQuantile(values, q);
+            if (exact === 0 || exact === Infinity) return found[at] === exact;
+            // Below 1e-300 float64 itself is coarser than the sketch.
+            return Math.abs(found[at]! - exact) <= (sketchRelativeError + 1e-9) * exact + 1e-322;
+          });
+        },
+      ),
     );
   });
 

@@ -370,8 +370,8 @@ describe("a planted miscount unbalances the ledger", () => {
     ["a delta gone", "DELETE FROM rollup_deltas WHERE series = 'dispositions'"],
     [
       "a delta twice",
-      `INSERT INTO rollup_deltas (work_id, run_id, captured_minute, judged_minute, primary_version, series, labels, counts)
-       SELECT work_id, run_id, captured_minute, judged_minute, primary_version, series, labels, counts
+      `INSERT INTO rollup_deltas (run_id, captured_minute, judged_minute, primary_version, series, labels, counts)
+       SELECT run_id, captured_minute, judged_minute, primary_version, series, labels, counts
        FROM rollup_deltas WHERE series = 'dispositions'`,
     ],
     [

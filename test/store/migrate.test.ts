@@ -200,7 +200,7 @@ test("the account from before it had rollups is taken over", async () => {
 test("sketches from before their buckets were made wider hold the same values in these", async () => {
   await leaveOut("0019");
   await migrate(database.url, { log, folder });
-  const values = [0, 1e-9, 0.013, 0.5, 0.995, 1, 1.005, 1.01, 1.02, 2, 2.01, 250, 1e12, Infinity];
+  const values = [0, 1e-9, 0.013, 0.5, 0.985, 0.995, 1, 1.005, 1.01, 1.02, 2, 2.01, 250, 1e12, Infinity];
   const narrow = (value: number) =>
     value === 0
       ? "zero"
@@ -216,6 +216,11 @@ test("sketches from before their buckets were made wider hold the same values in
     INSERT INTO rollup_deltas (work_id, run_id, captured_minute, judged_minute, primary_version, series, labels, counts)
       SELECT 1, 1, now(), now(), '1', series, labels, counts FROM rollups`);
   await migrate(database.url, { log });
+  // What a process of before would count next.
+  const narrowDelta = `
+    INSERT INTO rollup_deltas (work_id, run_id, captured_minute, judged_minute, primary_version, series, labels, counts)
+    VALUES (1, 1, now(), now(), '1', 'lag', '{-1}', '{1}')`;
+  await expect(query(narrowDelta)).rejects.toThrow("work_id");
 
   const wide = new Map<string, number>();
   for (const value of values) wide.set(bucketOf(value), (wide.get(bucketOf(value)) ?? 0) + 2);

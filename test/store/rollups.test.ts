@@ -185,8 +185,8 @@ test("more deltas than one statement folds", async () => {
   const own = await openWorldForTest();
   const { candidate } = await addShadow(own);
   await own.prisma.$executeRaw`
-    INSERT INTO rollup_deltas (work_id, run_id, captured_minute, judged_minute, primary_version, series, labels, counts)
-    SELECT 1, ${candidate.liveRunId}, to_timestamp(i % 7 * 60), to_timestamp(0), '1', 's', ARRAY['a','b'], ARRAY[1, 2]
+    INSERT INTO rollup_deltas (run_id, captured_minute, judged_minute, primary_version, series, labels, counts)
+    SELECT ${candidate.liveRunId}, to_timestamp(i % 7 * 60), to_timestamp(0), '1', 's', ARRAY['a','b'], ARRAY[1, 2]
     FROM generate_series(1, 4500) i`;
   expect(await own.store.rollups.compact()).toBe(4500);
   expect(await own.store.rollups.summary(candidate.liveRunId, wholeTime)).toEqual(
@@ -280,8 +280,8 @@ test("a range says the same from deltas, from their levels, and when the finest 
   const startMs = today - 50 * dayMs;
   // One every seven minutes for five days, long ago.
   await own.prisma.$executeRaw`
-    INSERT INTO rollup_deltas (work_id, run_id, captured_minute, judged_minute, primary_version, series, labels, counts, max)
-    SELECT 1, ${run}, at, at, (i % 2)::text, 's', ARRAY['a', 'b' || i % 3], ARRAY[1, 2], i
+    INSERT INTO rollup_deltas (run_id, captured_minute, judged_minute, primary_version, series, labels, counts, max)
+    SELECT ${run}, at, at, (i % 2)::text, 's', ARRAY['a', 'b' || i % 3], ARRAY[1, 2], i
     FROM generate_series(0, 1028) AS i, LATERAL (SELECT to_timestamp(${startMs / 1000} + i * 420) AS at) AS t`;
   const day = 1440;
   const ranges = [

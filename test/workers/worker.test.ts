@@ -38,6 +38,7 @@ async function shadow(act: (received: Received, response: ServerResponse) => voi
   const candidate = await startCandidate(act);
   onTestFinished(() => candidate.close());
   const { deployment, candidates } = await world.addDeployment(candidate.url);
+  const runId = candidates[0]!.liveRunId;
   const { workId } = await world.addSegment(
     deployment.id,
     xs.map((x) => capture(x)),
@@ -46,9 +47,10 @@ async function shadow(act: (received: Received, response: ServerResponse) => voi
   return {
     candidate,
     workId,
+    runId,
     deployment,
     results: async () => {
-      const summary = await world.store.rollups.summary(candidates[0]!.liveRunId, wholeTime);
+      const summary = await world.store.rollups.summary(runId, wholeTime);
       return Object.fromEntries(summary.get("results")?.counts ?? []);
     },
   };
@@ -61,11 +63,11 @@ const done = (workId: bigint) =>
   });
 
 it("takes up work that the queue never heard of, judges it and folds its counts", async () => {
-  const { workId, results } = await shadow(({ x }, r) => r.end(answer(x === 3 ? 4 : x)), [1, 2, 3]);
+  const { workId, runId, results } = await shadow(({ x }, r) => r.end(answer(x === 3 ? 4 : x)), [1, 2, 3]);
   const worker = await start();
   await done(workId);
   expect(await results()).toEqual({ match: 2, mismatch: 1 });
-  await vi.waitFor(async () => expect(await world.prisma.rollupDelta.count({ where: { workId } })).toBe(0), {
+  await vi.waitFor(async () => expect(await world.prisma.rollupDelta.count({ where: { runId } })).toBe(0), {
     timeout: 40_000,
     interval: 200,
   });
