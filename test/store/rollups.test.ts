@@ -143,6 +143,36 @@ test("the summary takes captured minutes, the window judged ones, before and aft
   await check();
 });
 
+test("labels are told as they are: buckets, hashes of digits alone, and whatever a model calls its classes", async () => {
+  const own = await openWorldForTest();
+  const { deployment, candidate } = await addShadow(own);
+  const labels: Record<string, string[]> = {
+    "abs/y": ["zero", "-12", "0", "345", "inf"],
+    signatures: ["012345678901", "0a2345678901"],
+    "confusion/y": ["1 2→a b", 'x\ny→"z"', "[→]", "→ü\t\\"],
+  };
+  const facts = Object.entries(labels).flatMap(([series, list]) => list.map((label) => ({ series, label })));
+  const expected = (n: number) =>
+    new Map(
+      Object.entries(labels).map(([series, list]) => [
+        series,
+        { counts: new Map(list.map((label) => [label, n])), max: null },
+      ]),
+    );
+  const summary = async () => {
+    const found = await own.store.rollups.summary(candidate.liveRunId, wholeTime);
+    return new Map([...found].filter(([series]) => series in labels));
+  };
+  await commit(own, deployment.id, [0, 0], facts);
+  await own.store.rollups.compact();
+  await commit(own, deployment.id, [1, 1], facts);
+  expect(await summary()).toEqual(expected(2));
+  const first = { fromMs: noonMs, toMs: noonMs + 60_000 };
+  expect((await own.store.rollups.summary(candidate.liveRunId, first)).get("confusion/y")).toEqual(
+    expected(1).get("confusion/y"),
+  );
+});
+
 test("folding into rollups that are there adds up labels and keeps the largest", async () => {
   const own = await openWorldForTest();
   const { deployment, candidate } = await addShadow(own);
