@@ -3,7 +3,6 @@ import { type Call, callOf } from "../protocol/call.js";
 import { decodeContent } from "../protocol/content.js";
 import { headerLengthName, parseHeaderLength } from "../protocol/headers.js";
 import {
-  hasLists,
   type JsonReader,
   outlineOf,
   parseJson,
@@ -12,6 +11,7 @@ import {
   surveyJson,
 } from "../protocol/json.js";
 import { sequenceId, usesSharedMemory } from "../protocol/request-parameters.js";
+import { hasLists } from "../protocol/stand-in-numbers.js";
 import { remembered } from "../remembered.js";
 import type { Capture, NotEligibleReason } from "./capture.js";
 import type { StoredRecord } from "./record.js";

@@ -4,8 +4,6 @@ import { parseLosslessJson } from "./lossless-json.js";
 import { parsePlain } from "./plain-json.js";
 import { fromOutline, outlineOfJson, standInNumbers, standInNumbersOf } from "./stand-in-numbers.js";
 
-export { hasLists } from "./stand-in-numbers.js";
-
 /** {@link parseJson}, or one that stands in for it. */
 export type JsonReader = (source: string | Uint8Array) => unknown;
 

@@ -49,7 +49,7 @@ const liftsMax = 16;
 const vainMax = 64;
 /** Bytes beside the lists. In more there are lists of whole numbers: to look at them costs less than to read them. */
 const besideMax = 4_096;
-/** Stands before the count of a list that was lifted. Whoever guessed it would only have numbers of his own counted wrongly. */
+/** Stands before the count of a list that was lifted. Whoever guessed it would have a list of his own counted wrongly. */
 const mark = `${randomUUID().slice(0, 8)}:`;
 
 /**

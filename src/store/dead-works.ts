@@ -82,8 +82,7 @@ export function createDeadWorks(prisma: PrismaClient): DeadWorks {
             AND o.disposition IN ('dead', 'erased')
           RETURNING o.run_id, o.captured_at, o.judged_at, o.primary_version, o.disposition
         ), deltas AS (
-          INSERT INTO rollup_deltas (run_id, captured_minute, judged_minute, primary_version, series,
-                                     labels, counts)
+          INSERT INTO rollup_deltas (run_id, captured_minute, judged_minute, primary_version, series, labels, counts)
           SELECT run_id, date_trunc('minute', captured_at), date_trunc('minute', judged_at),
                  primary_version, 'dispositions', ARRAY[disposition], ARRAY[-count(*)]
           FROM went_out

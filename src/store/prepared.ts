@@ -3,8 +3,8 @@ import { Prisma } from "./generated/client.js";
 const mark = "/* prepared */";
 
 /**
- * Begins a statement whose text is always the same, and which runs for every work or segment: each connection parses it once, and
- * Postgres makes a plan for it that does for all values. To plan a lease anew takes longer than to run it.
+ * Begins a statement whose text is always the same, and which runs for every work or segment: each connection parses it
+ * once, and Postgres makes a plan for it that does for all values. To plan a lease anew takes longer than to run it.
  */
 export const prepared = Prisma.raw(mark);
 

@@ -109,8 +109,7 @@ export function createRetentionStore(prisma: PrismaClient): RetentionStore {
           WHERE w.state IN ('pending', 'leased')
           FOR UPDATE OF w
         ), expired AS (
-          INSERT INTO rollup_deltas (run_id, captured_minute, judged_minute, primary_version, series,
-                                     labels, counts)
+          INSERT INTO rollup_deltas (run_id, captured_minute, judged_minute, primary_version, series, labels, counts)
           SELECT u.run_id, date_trunc('minute', c.received_at), date_trunc('minute', now()), c.primary_version,
                  'dispositions', ARRAY['expired'], ARRAY[count(*)]
           FROM unfinished u JOIN captures c ON c.day = ${day}::date AND c.segment_id = u.segment_id

@@ -13,16 +13,16 @@ type Axis = "captured" | "judged";
 /** Counts of a run's comparisons: the folded rollups, and the deltas that wait for the compactor, in one snapshot. */
 export function createRollups(prisma: PrismaClient): Rollups {
   async function read(runId: number, axis: Axis, range: TimeRange): Promise<Map<string, SeriesCounts>> {
-    const rows = await prisma.$queryRaw<SeriesText[]>`
+    const rows = await prisma.$queryRaw<{ series: string; max: number | null; parts: Part[] | null }[]>`
       SELECT series, max(max) AS max,
-             string_agg(${textOfLabels}, E'\n') FILTER (WHERE sign <> 0) AS labels,
-             string_agg(array_to_string(counts, ' '), E'\n') FILTER (WHERE sign <> 0) AS counts,
-             string_agg(sign::text, E'\n') FILTER (WHERE sign <> 0) AS signs
+             json_agg(json_build_array(sign, labels, counts)) FILTER (WHERE sign <> 0) AS parts
       FROM (
         ${partsOf(axis, spansOf(range, await readHorizons(prisma)), Prisma.sql`ARRAY[${runId}::int]`)}
       ) AS part
       GROUP BY series`;
-    const summed = rows.map(({ series, max, ...text }) => [series, { counts: sumOf(text), max }] as const);
+    const summed = rows.map(
+      ({ series, max, parts }) => [series, { counts: sumOf(parts ?? []), max }] as const,
+    );
     return new Map(summed.filter(([, { counts }]) => counts.size > 0));
   }
 
@@ -45,36 +45,15 @@ export function createRollups(prisma: PrismaClient): Rollups {
   };
 }
 
-/** Parts of a series, line by line. They are added up here: Postgres would take twice as long. null: there is none. */
-interface PartsText {
-  labels: string | null;
-  counts: string | null;
-  signs: string | null;
-}
+type Part = [sign: number, labels: string[], counts: number[]];
 
-interface SeriesText extends PartsText {
-  series: string;
-  max: number | null;
-}
-
-/** Buckets of sketches, most of all that is read, are words without a space; so are hashes. Other labels may be any text. */
-const textOfLabels = Prisma.sql`
-  CASE WHEN labels[1] ~ '^(-?[0-9]+|zero|inf)$' THEN array_to_string(labels, ' ') ELSE array_to_json(labels)::text END`;
-
-function sumOf({ labels, counts, signs }: PartsText): Map<string, number> {
+/** Here and not in the statement: Postgres takes longer to add up labels than to tell them. */
+function sumOf(parts: readonly Part[]): Map<string, number> {
   const sum = new Map<string, number>();
-  if (labels === null || counts === null || signs === null) return sum;
-  const [labelLines, countLines] = [labels.split("\n"), counts.split("\n")];
-  for (const [part, sign] of signs.split("\n").map(Number).entries()) {
-    const line = labelLines[part]!;
-    const names = line.startsWith("[") ? (JSON.parse(line) as string[]) : line.split(" ");
-    const numbers = countLines[part]!.split(" ");
-    for (let i = 0; i < names.length; i++) {
-      const name = names[i]!;
-      sum.set(name, (sum.get(name) ?? 0) + sign * Number(numbers[i]));
-    }
+  for (const [sign, labels, counts] of parts) {
+    for (const [i, label] of labels.entries()) sum.set(label, (sum.get(label) ?? 0) + sign * counts[i]!);
   }
-  for (const [name, n] of sum) if (n === 0) sum.delete(name);
+  for (const [label, n] of sum) if (n === 0) sum.delete(label);
   return sum;
 }
 

@@ -145,8 +145,7 @@ export function createWorkStore(prisma: PrismaClient): WorkStore {
           ON CONFLICT DO NOTHING
           RETURNING run_id, captured_at, judged_at, primary_version, disposition
         ), deltas AS (
-          INSERT INTO rollup_deltas (run_id, captured_minute, judged_minute, primary_version, series,
-                                     labels, counts)
+          INSERT INTO rollup_deltas (run_id, captured_minute, judged_minute, primary_version, series, labels, counts)
           SELECT run_id, date_trunc('minute', captured_at), date_trunc('minute', judged_at),
                  primary_version, 'dispositions', ARRAY[disposition], ARRAY[count(*)]
           FROM went_in
