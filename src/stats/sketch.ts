@@ -43,20 +43,37 @@ export function quantiles<const Q extends readonly number[]>(
   max: number | null,
   qs: Q,
 ): { [I in keyof Q]: number | null } {
-  const countAt = new Map([...counts].map(([label, count]) => [indexOf(label), count]));
-  const total = [...countAt.values()].reduce((sum, count) => sum + count, 0);
-  const ascending = Float64Array.from(countAt.keys()).sort();
+  const { zeros, first, finite, total } = inOrder(counts);
   const found = qs.map((q) => {
-    const rank = Math.floor(q * (total - 1));
-    let seen = 0;
-    const index = ascending.find((bucket) => {
-      seen += countAt.get(bucket)!;
-      return seen > rank;
+    if (total <= 0) return null;
+    let above = Math.floor(q * (total - 1)) - zeros;
+    if (above < 0) return 0;
+    const bucket = finite.findIndex((count) => {
+      above -= count;
+      return above < 0;
     });
-    if (total <= 0 || index === undefined) return null;
-    return Math.min(estimate(index), max ?? Number.POSITIVE_INFINITY);
+    const estimated = bucket < 0 ? Number.POSITIVE_INFINITY : estimate(first + bucket);
+    return Math.min(estimated, max ?? Number.POSITIVE_INFINITY);
   });
   return found as { [I in keyof Q]: number | null };
+}
+
+/** The counts of the finite buckets from the first to the last, empty ones too: quicker than to sort those there are. */
+function inOrder(counts: ReadonlyMap<string, number>) {
+  let [first, last, total] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0];
+  for (const [label, count] of counts) {
+    total += count;
+    const index = indexOf(label);
+    if (!Number.isFinite(index)) continue;
+    first = Math.min(first, index);
+    last = Math.max(last, index);
+  }
+  const finite = new Float64Array(Math.max(0, last - first + 1));
+  for (const [label, count] of counts) {
+    const index = indexOf(label);
+    if (Number.isFinite(index)) finite[index - first] = count;
+  }
+  return { zeros: counts.get(zero) ?? 0, first, finite, total };
 }
 
 function indexOf(label: string): number {
@@ -66,7 +83,6 @@ function indexOf(label: string): number {
 }
 
 function estimate(index: number): number {
-  if (index === -Infinity) return 0;
   // In logarithms: γ^index alone could overflow where the representative does not.
   return Math.exp(index * logGamma + Math.log(2 / (sketchGamma + 1)));
 }

@@ -1,5 +1,6 @@
 import { Prisma } from "./generated/client.js";
 import { bothCounts, foldGuard, foldMax } from "./rollup-fold.js";
+import { rowsHolding } from "./rollup-levels.js";
 import { type Spans, spanRows } from "./rollup-spans.js";
 import { timeOrEdge } from "./sql.js";
 
@@ -16,10 +17,7 @@ export const foldLedgerStatement = Prisma.sql`
   ), cell AS (
     SELECT deployment_id, level, start, label, sum(n)::bigint AS n
     FROM minute, LATERAL (VALUES
-      ('minute', minute),
-      ('ten_minutes', date_bin('10 minutes', minute, 'epoch')),
-      ('hour', date_trunc('hour', minute, 'UTC')),
-      ('day', date_trunc('day', minute, 'UTC')),
+      ${Prisma.join(rowsHolding("minute").map((row) => Prisma.sql`(${row})`))},
       ('ever', 'epoch')
     ) AS row(level, start)
     GROUP BY 1, 2, 3, 4

@@ -1,10 +1,14 @@
 import { Prisma } from "./generated/client.js";
+import { rowsHolding } from "./rollup-levels.js";
 
 /** Deltas folded by one statement. */
 export const foldMax = 2000;
 
 /** What alerts look at, by the time of judging. All else is only asked for by the time of capture. */
 const judgedSeries = ["dispositions", "results", "decisions"];
+
+/** Signatures have a table of their own: there may be many, and no range is asked for them. */
+export const isRolledUp = Prisma.sql`series <> 'signatures'`;
 
 /** In DO UPDATE: the counts of the row that is there and of the one that came, added up by label. */
 export const bothCounts = Prisma.sql`(
@@ -43,17 +47,11 @@ export const foldStatement = Prisma.sql`
   ), cell AS (
     SELECT run_id, axis, level, start, series, primary_version, label, sum(n)::bigint AS n, max(max) AS max
     FROM minute, LATERAL (VALUES
-      ('captured', 'minute', captured_minute),
-      ('captured', 'ten_minutes', date_bin('10 minutes', captured_minute, 'epoch')),
-      ('captured', 'hour', date_trunc('hour', captured_minute, 'UTC')),
-      ('captured', 'day', date_trunc('day', captured_minute, 'UTC')),
+      ${Prisma.join(rowsHolding("captured_minute").map((row) => Prisma.sql`('captured', ${row})`))},
       ('captured', 'ever', 'epoch'),
-      ('judged', 'minute', judged_minute),
-      ('judged', 'ten_minutes', date_bin('10 minutes', judged_minute, 'epoch')),
-      ('judged', 'hour', date_trunc('hour', judged_minute, 'UTC')),
-      ('judged', 'day', date_trunc('day', judged_minute, 'UTC'))
+      ${Prisma.join(rowsHolding("judged_minute").map((row) => Prisma.sql`('judged', ${row})`))}
     ) AS row(axis, level, start)
-    WHERE axis = 'captured' OR series = ANY (${judgedSeries})
+    WHERE ${isRolledUp} AND (axis = 'captured' OR series = ANY (${judgedSeries}))
     GROUP BY 1, 2, 3, 4, 5, 6, 7
   ), folded AS (
     INSERT INTO rollups AS old (run_id, axis, level, start, series, primary_version, labels, counts, max)

@@ -1,5 +1,6 @@
 import type { PrismaClient } from "./client.js";
 import { Prisma } from "./generated/client.js";
+import { keptAsHours, keptAsMinutes } from "./rollup-levels.js";
 import type { RollupHorizons } from "./rollup-spans.js";
 import { time } from "./sql.js";
 
@@ -27,8 +28,8 @@ export async function dropFineRollups(
   keep: { minuteDays: number; hourDays: number },
 ): Promise<number> {
   const { minuteMs, hourMs } = await readHorizons(prisma);
-  const isOld = Prisma.sql`(level IN ('minute', 'ten_minutes') AND start < ${time(minuteMs)}::timestamptz)
-       OR (level = 'hour' AND start < ${time(hourMs)}::timestamptz)`;
+  const isOld = Prisma.sql`(level IN (${Prisma.join(keptAsMinutes)}) AND start < ${time(minuteMs)}::timestamptz)
+       OR (level IN (${Prisma.join(keptAsHours)}) AND start < ${time(hourMs)}::timestamptz)`;
   const dropped =
     (await prisma.$executeRaw`DELETE FROM rollups WHERE ${isOld}`) +
     (await prisma.$executeRaw`DELETE FROM ledger_rollups WHERE ${isOld}`);

@@ -1,21 +1,7 @@
 import { Prisma } from "./generated/client.js";
+import { type RollupLevel, rollupLevels } from "./rollup-levels.js";
 import { column, timeOrEdge } from "./sql.js";
 import type { TimeRange } from "./types.js";
-
-const minuteMs = 60_000;
-const hourMs = 60 * minuteMs;
-const dayMs = 24 * hourMs;
-
-/** The levels of rollups, each adding up the one before it; `ever` is all there is, in one row. */
-export type RollupLevel = "minute" | "ten_minutes" | "hour" | "day" | "ever";
-
-/** Those that a range is covered by, and how long each of their rows is. */
-const levels: readonly { level: RollupLevel; ms: number }[] = [
-  { level: "minute", ms: minuteMs },
-  { level: "ten_minutes", ms: 10 * minuteMs },
-  { level: "hour", ms: hourMs },
-  { level: "day", ms: dayMs },
-];
 
 /** Rows of one level, by their start: from `fromMs` on and before `toMs`. */
 export interface RollupSpan {
@@ -52,14 +38,23 @@ export const allTime: Spans = {
 };
 
 /**
- * A range in days, at their edges in hours, at theirs in ten minutes and in minutes: exactly, from few rows. A range is
- * widened to whole minutes, or to what is still kept where it begins or ends.
+ * A range in days, at their edges in ever finer levels: exactly, from few rows. A range is widened to whole minutes, or to
+ * what is still kept where it begins or ends.
  */
 export function spansOf(range: TimeRange, horizons: RollupHorizons): Spans {
   const fromMs = range.fromMs === null ? start : floor(range.fromMs, stepAt(range.fromMs, horizons));
   const toMs = range.toMs === null ? end : ceil(range.toMs, stepAt(range.toMs, horizons));
   if (fromMs === start && toMs === end) return allTime;
-  return { fromMs, toMs, spans: cover({ fromMs, toMs }, 0).filter((span) => span.fromMs < span.toMs) };
+  const spansBy = (rounded: Rounding) =>
+    cover({ fromMs, toMs }, rounded).filter((span) => lengthOf(span) > 0);
+  const [within, fewest] = [spansBy(inward), spansBy(nearest)];
+  if (rowsOf(within) <= rowsOf(fewest)) return { fromMs, toMs, spans: within };
+  const spans = [
+    ...fewest.map((span) => ({ ...span, max: false })),
+    // From a maximum nothing can be taken away.
+    ...within.map((span) => ({ ...span, counts: 0 as const })),
+  ];
+  return { fromMs, toMs, spans };
 }
 
 /** In FROM: the rows `span(level, "from", "to", sign, max)`. */
@@ -79,39 +74,59 @@ function whole(level: RollupLevel, range: Range): RollupSpan {
   return { level, ...range, counts: 1, max: true };
 }
 
+/** The whole rows of a coarser level, `ms` long, that a range is mostly read from. */
+type Rounding = (range: Range, ms: number) => Range;
+
+/** Those within the range. */
+const inward: Rounding = ({ fromMs, toMs }, ms) => ({ fromMs: ceil(fromMs, ms), toMs: floor(toMs, ms) });
+
+/** Those that leave the least to be added, or taken away, at either edge. */
+const nearest: Rounding = ({ fromMs, toMs }, ms) => ({
+  fromMs: floor(fromMs + ms / 2, ms),
+  toMs: ceil(toMs - ms / 2, ms),
+});
+
 /** A range of whole rows of one level, by this level and those above it. */
-function cover({ fromMs, toMs }: Range, level: number): RollupSpan[] {
-  const above = levels[level + 1];
-  if (above === undefined) return [whole(levels[level]!.level, { fromMs, toMs })];
-  const inner = { fromMs: ceil(fromMs, above.ms), toMs: floor(toMs, above.ms) };
-  if (inner.fromMs > inner.toMs) return edge({ fromMs, toMs }, level);
-  return [
-    ...edge({ fromMs, toMs: inner.fromMs }, level),
-    ...cover(inner, level + 1),
-    ...edge({ fromMs: inner.toMs, toMs }, level),
+function cover(range: Range, rounded: Rounding, index = 0): RollupSpan[] {
+  const [{ level }, above] = [rollupLevels[index]!, rollupLevels[index + 1]];
+  if (above === undefined) return [whole(level, range)];
+  const inner = rounded(range, above.ms);
+  const [before, after] = [
+    between(level, range.fromMs, inner.fromMs),
+    between(level, inner.toMs, range.toMs),
   ];
+  if (lengthOf(before) + lengthOf(after) >= lengthOf(range)) return [whole(level, range)];
+  return [before, ...cover(inner, rounded, index + 1), after];
 }
 
-/**
- * A part of one row of the level above. Counts are read from whichever rows are fewer: the part's own, or that one and
- * those of its rest. In a maximum nothing can be taken away, but it is short.
- */
-function edge(range: Range, index: number): RollupSpan[] {
-  const [{ level }, above] = [levels[index]!, levels[index + 1]!];
-  if (2 * (range.toMs - range.fromMs) <= above.ms) return [whole(level, range)];
-  const cell = { fromMs: floor(range.fromMs, above.ms), toMs: ceil(range.toMs, above.ms) };
-  return [
-    { level: above.level, ...cell, counts: 1, max: false },
-    { level, fromMs: cell.fromMs, toMs: range.fromMs, counts: -1, max: false },
-    { level, ...range, counts: 0, max: true },
-    { level, fromMs: range.toMs, toMs: cell.toMs, counts: -1, max: false },
-  ];
+/** What lies between two times, to be added; to be taken away where they are the other way round. */
+function between(level: RollupLevel, fromMs: number, toMs: number): RollupSpan {
+  if (fromMs <= toMs) return whole(level, { fromMs, toMs });
+  return { ...whole(level, { fromMs: toMs, toMs: fromMs }), counts: -1 };
+}
+
+function lengthOf({ fromMs, toMs }: Range): number {
+  return fromMs === toMs ? 0 : toMs - fromMs;
+}
+
+/** How many rows are read; an open end is where a Date ends. */
+function rowsOf(spans: readonly RollupSpan[]): number {
+  const lastMs = 8.64e15;
+  const within = (atMs: number) => Math.max(-lastMs, Math.min(lastMs, atMs));
+  return spans.reduce(
+    (sum, span) => sum + (within(span.toMs) - within(span.fromMs)) / lengthOfRow(span.level),
+    0,
+  );
 }
 
 /** How finely the time around a moment is kept. */
 function stepAt(atMs: number, horizons: RollupHorizons): number {
-  if (atMs < horizons.hourMs) return dayMs;
-  return atMs < horizons.minuteMs ? hourMs : minuteMs;
+  const isKept = atMs < horizons.hourMs ? "day" : atMs < horizons.minuteMs ? "hour" : "minute";
+  return lengthOfRow(isKept);
+}
+
+function lengthOfRow(of: RollupLevel): number {
+  return rollupLevels.find(({ level }) => level === of)!.ms;
 }
 
 function floor(atMs: number, stepMs: number): number {

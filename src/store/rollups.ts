@@ -2,7 +2,7 @@ import type { PrismaClient } from "./client.js";
 import { Prisma } from "./generated/client.js";
 import type { Rollups } from "./groups.js";
 import { foldLedgerStatement } from "./ledger-rollups.js";
-import { foldMax, foldStatement } from "./rollup-fold.js";
+import { foldMax, foldStatement, isRolledUp } from "./rollup-fold.js";
 import { dropFineRollups, readHorizons } from "./rollup-horizons.js";
 import { type Spans, spanRows, spansOf } from "./rollup-spans.js";
 import { timeOrEdge } from "./sql.js";
@@ -51,7 +51,9 @@ type Part = [sign: number, labels: string[], counts: number[]];
 function sumOf(parts: readonly Part[]): Map<string, number> {
   const sum = new Map<string, number>();
   for (const [sign, labels, counts] of parts) {
-    for (const [i, label] of labels.entries()) sum.set(label, (sum.get(label) ?? 0) + sign * counts[i]!);
+    for (let i = 0; i < labels.length; i++) {
+      sum.set(labels[i]!, (sum.get(labels[i]!) ?? 0) + sign * counts[i]!);
+    }
   }
   for (const [label, n] of sum) if (n === 0) sum.delete(label);
   return sum;
@@ -62,7 +64,7 @@ function sumOf(parts: readonly Part[]): Map<string, number> {
  * deltas that are not in them yet. `sign` times `counts` is what is to be added; `max` is null where it does not count.
  *
  * @param runIds an int[]
- * @param series those that are wanted; null: all
+ * @param series the one that is wanted; null: all
  */
 export function partsOf(
   axis: Axis,
@@ -71,7 +73,7 @@ export function partsOf(
   series: string | null = null,
 ): Prisma.Sql {
   const minute = axis === "captured" ? Prisma.sql`captured_minute` : Prisma.sql`judged_minute`;
-  const wanted = series === null ? Prisma.sql`TRUE` : Prisma.sql`series = ${series}`;
+  const wanted = series === null ? isRolledUp : Prisma.sql`series = ${series}`;
   return Prisma.sql`
     SELECT r.run_id, r.series, r.labels, r.counts, span.sign, CASE WHEN span.max THEN r.max END AS max
     FROM ${spanRows(spans)},

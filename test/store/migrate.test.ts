@@ -208,7 +208,7 @@ test("sketches from before their buckets were made wider hold the same values in
         ? "inf"
         : String(Math.ceil(Math.log(value) / Math.log(1.005 / 0.995)));
   const labels = values.map((value) => `"${narrow(value)}"`);
-  const series = ["latency/candidate", "abs/y", "noise/y@[3]", "lag", "signatures"];
+  const series = ["latency/candidate", "abs/y", "noise/y@[3]", "lag", "output/1"];
   await query(`
     INSERT INTO rollups (run_id, axis, level, start, series, primary_version, labels, counts)
       SELECT 1, 'captured', 'ever', 'epoch', series, '1', '{${labels}}', '{${labels.map(() => 1)}}'
@@ -229,7 +229,59 @@ test("sketches from before their buckets were made wider hold the same values in
   try {
     const found = await store.rollups.summary(1, { fromMs: null, toMs: null });
     for (const name of series.slice(0, -1)) expect(found.get(name)?.counts, name).toEqual(wide);
-    expect(found.get("signatures")!.counts.size).toBe(new Set(labels).size);
+    expect(found.get("output/1")!.counts.size).toBe(new Set(labels).size);
+  } finally {
+    await store.close();
+  }
+});
+
+test("rollups from before their levels were finer say the same of any range, and their compactors fold no more", async () => {
+  await leaveOut("0021");
+  await migrate(database.url, { log, folder });
+  await query(`
+    INSERT INTO deployments (name, "primary") VALUES ('digits', '{}');
+    WITH minute AS (SELECT i, to_timestamp(i * 60) AS start FROM generate_series(0, 2 * 1440 - 1, 7) AS i),
+         levels AS (VALUES ('minute', '1 minute'), ('ten_minutes', '10 minutes'), ('hour', '1 hour'), ('day', '1 day')),
+         row AS (
+           SELECT level, date_bin(every::interval, start, 'epoch') AS start, count(*) AS n, max(i) AS max
+           FROM minute, levels AS l(level, every) GROUP BY 1, 2
+         ), compared AS (
+           INSERT INTO rollups (run_id, axis, level, start, series, primary_version, labels, counts, max)
+           SELECT 1, 'captured', level, start, series, '1', '{a,b}', ARRAY[n, 2 * n], max
+           FROM row, unnest('{s,signatures}'::text[]) AS series
+         )
+    INSERT INTO ledger_rollups (deployment_id, level, start, labels, counts)
+    SELECT 1, level, start, '{received,sampledOut}', ARRAY[n, n] FROM row`);
+  await migrate(database.url, { log });
+
+  const foldedByAnOlder = (table: string) =>
+    query(`INSERT INTO ${table} SELECT * FROM jsonb_populate_record(NULL::${table},
+      (SELECT to_jsonb(r) || '{"level": "ten_minutes"}' FROM ${table} r LIMIT 1))`);
+  for (const table of ["rollups", "ledger_rollups"]) {
+    await expect(foldedByAnOlder(table)).rejects.toThrow(`${table}_level_check`);
+  }
+  const store = createStore(database.url, { poolMax: 2 });
+  try {
+    const ranges = [
+      [0, 3],
+      [3, 8],
+      [13, 58],
+      [59, 305],
+      [427, 1441],
+      [600, 2873],
+      [1440, 2880],
+    ] as const;
+    for (const [from, to] of ranges) {
+      const range = { fromMs: from * 60_000, toMs: to * 60_000 };
+      const n = Math.ceil(to / 7) - Math.ceil(from / 7);
+      const max = 7 * (Math.ceil(to / 7) - 1);
+      const counts = new Map([
+        ["a", n],
+        ["b", 2 * n],
+      ]);
+      expect(await store.rollups.summary(1, range), `${range}`).toEqual(new Map([["s", { counts, max }]]));
+      expect(await store.ledger.read(1, range)).toMatchObject({ received: n, sampledOut: n });
+    }
   } finally {
     await store.close();
   }

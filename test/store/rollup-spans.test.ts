@@ -14,14 +14,14 @@ const wordsOf = (from: string | null, to: string | null, horizons = kept) =>
 
 test.each([
   ["03T10:20:30", "03T10:20:31", ["minute 03T10:20 03T10:21"]],
-  ["03T10:20", "03T10:40", ["ten_minutes 03T10:20 03T10:40"]],
+  ["03T10:20", "03T10:40", ["five_minutes 03T10:20 03T10:40"]],
   [
     "03T10:27",
     "03T11:12",
     [
       "minute 03T10:27 03T10:30",
-      "ten_minutes 03T10:30 03T11:00",
-      "ten_minutes 03T11:00 03T11:10",
+      "quarter_hour 03T10:30 03T11:00",
+      "five_minutes 03T11:00 03T11:10",
       "minute 03T11:10 03T11:12",
     ],
   ],
@@ -36,41 +36,65 @@ test.each([
     "03T22:30",
     "06T01:10",
     [
-      "ten_minutes 03T22:30 03T23:00",
+      "quarter_hour 03T22:30 03T23:00",
       "hour 03T23:00 04T00:00",
       "day 04T00:00 06T00:00",
       "hour 06T00:00 06T01:00",
-      "ten_minutes 06T01:00 06T01:10",
+      "five_minutes 06T01:00 06T01:10",
     ],
   ],
   [
     "03T10:22",
     "03T10:29",
     [
-      "ten_minutes 03T10:20 03T10:30 in all",
       "less minute 03T10:20 03T10:22",
-      "max of minute 03T10:22 03T10:29",
+      "less five_minutes 03T10:15 03T10:20",
+      "quarter_hour 03T10:15 03T10:30 in all",
       "less minute 03T10:29 03T10:30",
+      "max of minute 03T10:22 03T10:29",
+    ],
+  ],
+  [
+    "03T10:21",
+    "03T10:25",
+    [
+      "less minute 03T10:20 03T10:21",
+      "five_minutes 03T10:20 03T10:25 in all",
+      "max of minute 03T10:21 03T10:25",
     ],
   ],
   [
     "03T02:13",
     null,
     [
-      "ten_minutes 03T02:10 03T02:20 in all",
-      "less minute 03T02:10 03T02:13",
-      "max of minute 03T02:13 03T02:20",
-      "hour 03T02:00 03T03:00 in all",
-      "less ten_minutes 03T02:00 03T02:20",
-      "max of ten_minutes 03T02:20 03T03:00",
-      "day 03T00:00 04T00:00 in all",
-      "less hour 03T00:00 03T03:00",
-      "max of hour 03T03:00 04T00:00",
-      "day 04T00:00 Infi",
+      "minute 03T02:13 03T02:15 in all",
+      "less quarter_hour 03T02:00 03T02:15",
+      "hour 03T02:00 03T04:00 in all",
+      "less four_hours 03T00:00 03T04:00",
+      "day 03T00:00 Infi in all",
+      "max of minute 03T02:13 03T02:15",
+      "max of quarter_hour 03T02:15 03T03:00",
+      "max of hour 03T03:00 03T04:00",
+      "max of four_hours 03T04:00 04T00:00",
+      "max of day 04T00:00 Infi",
     ],
   ],
-  ["03T22:30", null, ["ten_minutes 03T22:30 03T23:00", "hour 03T23:00 04T00:00", "day 04T00:00 Infi"]],
-  [null, "03T01:30", ["day -Inf 03T00:00", "hour 03T00:00 03T01:00", "ten_minutes 03T01:00 03T01:30"]],
+  ["03T22:30", null, ["quarter_hour 03T22:30 03T23:00", "hour 03T23:00 04T00:00", "day 04T00:00 Infi"]],
+  [null, "03T01:30", ["day -Inf 03T00:00", "hour 03T00:00 03T01:00", "quarter_hour 03T01:00 03T01:30"]],
+  [
+    null,
+    "03T23:58",
+    [
+      "day -Inf 04T00:00 in all",
+      "less minute 03T23:58 04T00:00",
+      "max of day -Inf 03T00:00",
+      "max of four_hours 03T00:00 03T20:00",
+      "max of hour 03T20:00 03T23:00",
+      "max of quarter_hour 03T23:00 03T23:45",
+      "max of five_minutes 03T23:45 03T23:55",
+      "max of minute 03T23:55 03T23:58",
+    ],
+  ],
   [null, null, ["ever -Inf Infi"]],
 ])("%s to %s: %j", (from, to, words) => {
   expect(wordsOf(from, to)).toEqual(words);
@@ -83,14 +107,22 @@ test.each([
     "from days to minutes",
     "02T10:20",
     "09T00:20",
-    ["day 02T00:00 09T00:00", "ten_minutes 09T00:00 09T00:20"],
+    ["day 02T00:00 09T00:00", "quarter_hour 09T00:00 09T00:15", "five_minutes 09T00:15 09T00:20"],
   ],
   ["with nothing widened", "08T10:21", "08T10:24", ["minute 08T10:21 08T10:24"]],
 ])("where finer levels are gone, a range is widened: %s", (_what, from, to, words) => {
   expect(wordsOf(from, to, { hourMs: at("04T00:00"), minuteMs: at("08T00:00") })).toEqual(words);
 });
 
-const minutesOf = { minute: 1, ten_minutes: 10, hour: 60, day: 1440, ever: 1 };
+const minutesOf = {
+  minute: 1,
+  five_minutes: 5,
+  quarter_hour: 15,
+  hour: 60,
+  four_hours: 240,
+  day: 1440,
+  ever: 1,
+};
 
 test("every minute of a range counts once, no other does, and few rows are read", () => {
   const days = 5;
@@ -115,7 +147,7 @@ test("every minute of a range counts once, no other does, and few rows are read"
       const within = Array.from(counted, (_, i) => (i >= from && i < to ? 1 : 0));
       expect([...counted]).toEqual(within);
       expect([...inMax]).toEqual(within);
-      expect(rows).toBeLessThanOrEqual(days + 2 * (1 + 5) + 2 * (1 + 3) + 2 * (1 + 12));
+      expect(rows).toBeLessThanOrEqual(days + 2 * (2 + 1 + 2 + 2 + 3));
     }),
   );
 });

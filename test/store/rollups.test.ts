@@ -143,15 +143,15 @@ test("the summary takes captured minutes, the window judged ones, before and aft
   await check();
 });
 
-test("labels are told as they are: buckets, hashes of digits alone, and whatever a model calls its classes", async () => {
+test("labels are told as they are: buckets, and whatever a model calls its classes; no signatures, which may be many", async () => {
   const own = await openWorldForTest();
   const { deployment, candidate } = await addShadow(own);
   const labels: Record<string, string[]> = {
     "abs/y": ["zero", "-12", "0", "345", "inf"],
-    signatures: ["012345678901", "0a2345678901"],
     "confusion/y": ["1 2→a b", 'x\ny→"z"', "[→]", "→ü\t\\"],
   };
   const facts = Object.entries(labels).flatMap(([series, list]) => list.map((label) => ({ series, label })));
+  facts.push({ series: "signatures", label: "012345678901" });
   const expected = (n: number) =>
     new Map(
       Object.entries(labels).map(([series, list]) => [
@@ -161,7 +161,7 @@ test("labels are told as they are: buckets, hashes of digits alone, and whatever
     );
   const summary = async () => {
     const found = await own.store.rollups.summary(candidate.liveRunId, wholeTime);
-    return new Map([...found].filter(([series]) => series in labels));
+    return new Map([...found].filter(([series]) => series in labels || series === "signatures"));
   };
   await commit(own, deployment.id, [0, 0], facts);
   await own.store.rollups.compact();
@@ -205,9 +205,11 @@ test("folding into rollups that are there adds up labels and keeps the largest",
   expect((await own.prisma.rollup.findMany()).map(({ level }) => level).sort()).toEqual([
     "day",
     "ever",
+    "five_minutes",
+    "four_hours",
     "hour",
     "minute",
-    "ten_minutes",
+    "quarter_hour",
   ]);
 });
 
@@ -339,7 +341,7 @@ test("a range says the same from deltas, from their levels, and when the finest 
     new Set((await own.prisma.rollup.findMany({ where: { axis: "captured" } })).map(({ level }) => level));
   expect(await rollups.dropFine({ minuteDays: 35, hourDays: 400 })).toBe(0);
   expect(await rollups.dropFine({ minuteDays: 35, hourDays: 400 })).toBeGreaterThan(1000);
-  expect(await levels()).toEqual(new Set(["hour", "day", "ever"]));
+  expect(await levels()).toEqual(new Set(["hour", "four_hours", "day", "ever"]));
   const hourMs = 60 * minuteMs;
   const widened = (stepMs: number) =>
     ranges.map(({ fromMs, toMs }) => ({
