@@ -38,17 +38,19 @@ export const allTime: Spans = {
 };
 
 /**
- * A range in days, at their edges in ever finer levels: exactly, from few rows. A range is widened to whole minutes, or to
+ * A range in weeks, at their edges in ever finer levels: exactly, from few rows. A range is widened to whole minutes, or to
  * what is still kept where it begins or ends.
+ *
+ * @param nowMs after which there are no rows yet, Unix milliseconds
  */
-export function spansOf(range: TimeRange, horizons: RollupHorizons): Spans {
+export function spansOf(range: TimeRange, horizons: RollupHorizons, nowMs = Date.now()): Spans {
   const fromMs = range.fromMs === null ? start : floor(range.fromMs, stepAt(range.fromMs, horizons));
   const toMs = range.toMs === null ? end : ceil(range.toMs, stepAt(range.toMs, horizons));
   if (fromMs === start && toMs === end) return allTime;
   const spansBy = (rounded: Rounding) =>
     cover({ fromMs, toMs }, rounded).filter((span) => lengthOf(span) > 0);
-  const [within, fewest] = [spansBy(inward), spansBy(nearest)];
-  if (rowsOf(within) <= rowsOf(fewest)) return { fromMs, toMs, spans: within };
+  const [within, fewest] = [spansBy(inward), spansBy(nearest(nowMs))];
+  if (rowsOf(within, nowMs) <= rowsOf(fewest, nowMs)) return { fromMs, toMs, spans: within };
   const spans = [
     ...fewest.map((span) => ({ ...span, max: false })),
     // From a maximum nothing can be taken away.
@@ -81,10 +83,13 @@ type Rounding = (range: Range, ms: number) => Range;
 const inward: Rounding = ({ fromMs, toMs }, ms) => ({ fromMs: ceil(fromMs, ms), toMs: floor(toMs, ms) });
 
 /** Those that leave the least to be added, or taken away, at either edge. */
-const nearest: Rounding = ({ fromMs, toMs }, ms) => ({
-  fromMs: floor(fromMs + ms / 2, ms),
-  toMs: ceil(toMs - ms / 2, ms),
-});
+const nearest =
+  (nowMs: number): Rounding =>
+  ({ fromMs, toMs }, ms) => {
+    const [before, after] = [floor(fromMs, ms), ceil(fromMs, ms)];
+    const isNearer = fromMs - before < Math.min(after, nowMs) - fromMs;
+    return { fromMs: isNearer ? before : after, toMs: ceil(toMs - ms / 2, ms) };
+  };
 
 /** A range of whole rows of one level, by this level and those above it. */
 function cover(range: Range, rounded: Rounding, index = 0): RollupSpan[] {
@@ -109,10 +114,9 @@ function lengthOf({ fromMs, toMs }: Range): number {
   return fromMs === toMs ? 0 : toMs - fromMs;
 }
 
-/** How many rows are read; an open end is where a Date ends. */
-function rowsOf(spans: readonly RollupSpan[]): number {
-  const lastMs = 8.64e15;
-  const within = (atMs: number) => Math.max(-lastMs, Math.min(lastMs, atMs));
+/** How many rows are read, those of before 1970 left out. */
+function rowsOf(spans: readonly RollupSpan[], nowMs: number): number {
+  const within = (atMs: number) => Math.max(0, Math.min(nowMs, atMs));
   return spans.reduce(
     (sum, span) => sum + (within(span.toMs) - within(span.fromMs)) / lengthOfRow(span.level),
     0,

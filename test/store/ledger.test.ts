@@ -252,7 +252,7 @@ test("a range says the same from deltas, from their levels, and when the finest 
   for (const _turn of [1, 2]) await rollups.dropFine({ minuteDays: 1, hourDays: 400 });
   expect(
     (await world.prisma.ledgerRollup.groupBy({ by: ["level"] })).map(({ level }) => level).sort(),
-  ).toEqual([...["day", "ever", "four_hours", "hour"]]);
+  ).toEqual([...["day", "ever", "four_hours", "hour", "week"]]);
   // Those that begin and end with an hour; the others are widened.
   const whole = [0, 3, 4, 6, 7];
   const later = await read();

@@ -1,13 +1,19 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { rollupLevels } from "../../src/store/rollup-levels.js";
 import { allTime, spansOf } from "../../src/store/rollup-spans.js";
 
 const kept = { minuteMs: 0, hourMs: 0 };
 const at = (text: string) => Date.parse(`2026-11-${text}Z`);
+const nowMs = at("13T09:20");
 const word = (ms: number) =>
   Number.isFinite(ms) ? new Date(ms).toISOString().slice(8, 16) : String(ms).slice(0, 4);
 const wordsOf = (from: string | null, to: string | null, horizons = kept) =>
-  spansOf({ fromMs: from === null ? null : at(from), toMs: to === null ? null : at(to) }, horizons).spans.map(
+  spansOf(
+    { fromMs: from === null ? null : at(from), toMs: to === null ? null : at(to) },
+    horizons,
+    nowMs,
+  ).spans.map(
     ({ level, fromMs, toMs, counts, max }) =>
       `${["less ", "max of ", ""][counts + 1]}${level} ${word(fromMs)} ${word(toMs)}${counts === 1 && !max ? " in all" : ""}`,
   );
@@ -71,28 +77,88 @@ test.each([
       "less quarter_hour 03T02:00 03T02:15",
       "hour 03T02:00 03T04:00 in all",
       "less four_hours 03T00:00 03T04:00",
-      "day 03T00:00 Infi in all",
+      "day 03T00:00 05T00:00 in all",
+      "week 05T00:00 Infi in all",
       "max of minute 03T02:13 03T02:15",
       "max of quarter_hour 03T02:15 03T03:00",
       "max of hour 03T03:00 03T04:00",
       "max of four_hours 03T04:00 04T00:00",
-      "max of day 04T00:00 Infi",
+      "max of day 04T00:00 05T00:00",
+      "max of week 05T00:00 Infi",
     ],
   ],
-  ["03T22:30", null, ["quarter_hour 03T22:30 03T23:00", "hour 03T23:00 04T00:00", "day 04T00:00 Infi"]],
-  [null, "03T01:30", ["day -Inf 03T00:00", "hour 03T00:00 03T01:00", "quarter_hour 03T01:00 03T01:30"]],
+  [
+    "03T22:30",
+    null,
+    [
+      "quarter_hour 03T22:30 03T23:00",
+      "hour 03T23:00 04T00:00",
+      "day 04T00:00 05T00:00",
+      "week 05T00:00 Infi",
+    ],
+  ],
+  [
+    null,
+    "03T01:30",
+    [
+      "week -Inf 05T00:00 in all",
+      "less day 03T00:00 05T00:00",
+      "hour 03T00:00 03T01:00 in all",
+      "quarter_hour 03T01:00 03T01:30 in all",
+      "max of week -Inf 29T00:00",
+      "max of day 29T00:00 03T00:00",
+      "max of hour 03T00:00 03T01:00",
+      "max of quarter_hour 03T01:00 03T01:30",
+    ],
+  ],
   [
     null,
     "03T23:58",
     [
-      "day -Inf 04T00:00 in all",
+      "week -Inf 05T00:00 in all",
+      "less day 04T00:00 05T00:00",
       "less minute 03T23:58 04T00:00",
-      "max of day -Inf 03T00:00",
+      "max of week -Inf 29T00:00",
+      "max of day 29T00:00 03T00:00",
       "max of four_hours 03T00:00 03T20:00",
       "max of hour 03T20:00 03T23:00",
       "max of quarter_hour 03T23:00 03T23:45",
       "max of five_minutes 03T23:45 03T23:55",
       "max of minute 03T23:55 03T23:58",
+    ],
+  ],
+  [
+    "13T08:10",
+    null,
+    [
+      "five_minutes 13T08:10 13T08:15 in all",
+      "less quarter_hour 13T08:00 13T08:15",
+      "four_hours 13T08:00 14T00:00 in all",
+      "day 14T00:00 19T00:00 in all",
+      "week 19T00:00 Infi in all",
+      "max of five_minutes 13T08:10 13T08:15",
+      "max of quarter_hour 13T08:15 13T09:00",
+      "max of hour 13T09:00 13T12:00",
+      "max of four_hours 13T12:00 14T00:00",
+      "max of day 14T00:00 19T00:00",
+      "max of week 19T00:00 Infi",
+    ],
+  ],
+  [
+    "09T08:10",
+    null,
+    [
+      "five_minutes 09T08:10 09T08:15 in all",
+      "less quarter_hour 09T08:00 09T08:15",
+      "less four_hours 09T00:00 09T08:00",
+      "day 09T00:00 12T00:00 in all",
+      "week 12T00:00 Infi in all",
+      "max of five_minutes 09T08:10 09T08:15",
+      "max of quarter_hour 09T08:15 09T09:00",
+      "max of hour 09T09:00 09T12:00",
+      "max of four_hours 09T12:00 10T00:00",
+      "max of day 10T00:00 12T00:00",
+      "max of week 12T00:00 Infi",
     ],
   ],
   [null, null, ["ever -Inf Infi"]],
@@ -114,41 +180,37 @@ test.each([
   expect(wordsOf(from, to, { hourMs: at("04T00:00"), minuteMs: at("08T00:00") })).toEqual(words);
 });
 
-const minutesOf = {
-  minute: 1,
-  five_minutes: 5,
-  quarter_hour: 15,
-  hour: 60,
-  four_hours: 240,
-  day: 1440,
-  ever: 1,
-};
+const minutesOf = Object.fromEntries(rollupLevels.map(({ level, ms }) => [level, ms / 60_000]));
 
 test("every minute of a range counts once, no other does, and few rows are read", () => {
-  const days = 5;
-  const minute = fc.integer({ min: 0, max: days * 1440 });
+  const weeks = 3;
+  const minute = fc.integer({ min: 0, max: weeks * 7 * 1440 - 1 });
   fc.assert(
-    fc.property(minute, minute, (a, b) => {
+    fc.property(minute, minute, minute, (a, b, now) => {
       const [from, to] = a < b ? [a, b] : [b, a + 1];
-      const origin = at("01T00:00");
-      const { spans } = spansOf({ fromMs: origin + from * 60_000, toMs: origin + to * 60_000 }, kept);
-      const counted = new Int8Array((days + 1) * 1440);
-      const inMax = new Int8Array((days + 1) * 1440);
+      // A Thursday, with which weeks begin.
+      const origin = at("05T00:00");
+      const timeAt = (minute: number) => origin + minute * 60_000;
+      const { spans } = spansOf({ fromMs: timeAt(from), toMs: timeAt(to) }, kept, timeAt(now));
+      const counted = new Int8Array(weeks * 7 * 1440);
+      const inMax = new Int8Array(weeks * 7 * 1440);
       let rows = 0;
       for (const { level, fromMs, toMs, counts, max } of spans) {
         const [first, end] = [(fromMs - origin) / 60_000, (toMs - origin) / 60_000];
-        expect([first % minutesOf[level], end % minutesOf[level]]).toEqual([0, 0]);
+        const length = minutesOf[level]!;
+        expect([first % length, end % length]).toEqual([0, 0]);
         for (let i = first; i < end; i++) {
           counted[i]! += counts;
           if (max) inMax[i]! += 1;
         }
-        if (counts !== 0) rows += (end - first) / minutesOf[level];
+        if (counts !== 0) rows += (end - first) / length;
       }
       const within = Array.from(counted, (_, i) => (i >= from && i < to ? 1 : 0));
       expect([...counted]).toEqual(within);
       expect([...inMax]).toEqual(within);
-      expect(rows).toBeLessThanOrEqual(days + 2 * (2 + 1 + 2 + 2 + 3));
+      if (to <= now) expect(rows).toBeLessThanOrEqual(weeks + 2 * (3 + 3 + 2 + 2 + 1 + 2));
     }),
+    { numRuns: 300 },
   );
 });
 

@@ -210,6 +210,7 @@ test("folding into rollups that are there adds up labels and keeps the largest",
     "hour",
     "minute",
     "quarter_hour",
+    "week",
   ]);
 });
 
@@ -341,7 +342,7 @@ test("a range says the same from deltas, from their levels, and when the finest 
     new Set((await own.prisma.rollup.findMany({ where: { axis: "captured" } })).map(({ level }) => level));
   expect(await rollups.dropFine({ minuteDays: 35, hourDays: 400 })).toBe(0);
   expect(await rollups.dropFine({ minuteDays: 35, hourDays: 400 })).toBeGreaterThan(1000);
-  expect(await levels()).toEqual(new Set(["hour", "four_hours", "day", "ever"]));
+  expect(await levels()).toEqual(new Set(["hour", "four_hours", "day", "week", "ever"]));
   const hourMs = 60 * minuteMs;
   const widened = (stepMs: number) =>
     ranges.map(({ fromMs, toMs }) => ({
@@ -352,7 +353,7 @@ test("a range says the same from deltas, from their levels, and when the finest 
   expect(await read([ranges[4]!])).toEqual([fromDeltas[4]]);
   await rollups.dropFine({ minuteDays: 10, hourDays: 20 });
   await rollups.dropFine({ minuteDays: 10, hourDays: 20 });
-  expect(await levels()).toEqual(new Set(["day", "ever"]));
+  expect(await levels()).toEqual(new Set(["day", "week", "ever"]));
   expect(await read(ranges)).toEqual(await read(widened(dayMs)));
   expect(await read([ranges[4]!, wholeTime])).toEqual([fromDeltas[4], fromDeltas.at(-1)]);
 });
