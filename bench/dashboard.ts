@@ -8,9 +8,10 @@ import { openWorlds, type World } from "./dashboard/world.js";
 // server: what the pages of a deployment ask, and what its alerts do. What they answer is held against the rows.
 
 const few = 10_000;
-const rounds = 100;
+/** At most: a p95 of few would be one of the few times that something else had the processor. */
+const rounds = 400;
 /** Slow queries are asked less often: they are slow in every round. */
-const budgetMs = 2_000;
+const budgetMs = 3_000;
 
 export async function bench(context: BenchContext): Promise<BenchResult> {
   const { say, size } = context;
@@ -30,6 +31,8 @@ export async function bench(context: BenchContext): Promise<BenchResult> {
     ),
   };
   say(`${"p95, ms".padEnd(52)} ${`at ${few}`.padStart(12)} ${`at ${many}`.padStart(12)}  ratio`);
+  // The first time finds nothing planned, nothing in memory, and code that was not compiled yet.
+  for (const ask of Object.values(asked)) for (const world of [small, large]) await ask(world);
   const all: Record<"small" | "large", number[]> = { small: [], large: [] };
   let worst = 0;
   for (const [name, ask] of Object.entries(asked)) {
@@ -63,7 +66,7 @@ export async function bench(context: BenchContext): Promise<BenchResult> {
 /** Milliseconds of each time that it was asked. */
 async function inTurns(ask: Ask, small: World, large: World): Promise<Record<"small" | "large", number[]>> {
   const times: Record<"small" | "large", number[]> = { small: [], large: [] };
-  // The first time finds nothing planned, and nothing in memory.
+  // What was asked of others meanwhile has taken the memory.
   await ask(small);
   await ask(large);
   const begunMs = performance.now();
