@@ -7,6 +7,7 @@ import {
   createStamp,
   deploymentOf,
   encodeRecord,
+  headerPairs,
   isLeftOut,
   type RecordMarks,
   readRecord,
@@ -244,21 +245,26 @@ function redactedRecord(data: Buffer, redactor: Redactor): Buffer {
 }
 
 function plain(record: StoredRecord): Unwritten {
-  const { requestBody, responseBody } = record;
   return {
-    seen: { ...record, requestChunks: [requestBody], responseChunks: [responseBody] },
+    seen: {
+      ...record,
+      requestHeaders: headerPairs(record.requestHeaderText),
+      requestChunks: [record.requestBody],
+      responseHeaders: headerPairs(record.responseHeaderText),
+      responseChunks: [record.responseBody],
+    },
     marks: { redacted: [], subject: null, sequencePlace: null },
   };
 }
 
 /** @throws what the redactor throws */
 function redacted(record: StoredRecord, redactor: Redactor): Unwritten {
-  const { path, status, requestHeaders, requestBody, responseHeaders, responseBody } = record;
+  const { path, status, requestBody, responseBody } = record;
   const { request, response, ...rest } = redactor.exchange({
     path,
     status,
-    request: { headers: requestHeaders, body: requestBody },
-    response: { headers: responseHeaders, body: responseBody },
+    request: { headers: headerPairs(record.requestHeaderText), body: requestBody },
+    response: { headers: headerPairs(record.responseHeaderText), body: responseBody },
   });
   return {
     seen: {

@@ -14,7 +14,7 @@ import { sequenceId, usesSharedMemory } from "../protocol/request-parameters.js"
 import { hasLists } from "../protocol/stand-in-numbers.js";
 import { remembered } from "../remembered.js";
 import type { Capture, NotEligibleReason } from "./capture.js";
-import type { StoredRecord } from "./record.js";
+import { headerPairs, type StoredRecord } from "./record.js";
 import { tagCharactersMax } from "./settings.js";
 
 /** Request headers that say what the body is, or the answer may be; all others that were recorded are tags. */
@@ -23,6 +23,8 @@ const contentHeaders = new Set(["accept", "content-encoding", "content-type", he
 const versionCharactersMax = 128;
 /** What a model's messages say beside their numbers. */
 const outlineCharactersMax = 1_024;
+/** All headers of a message whose client, or server, always sends the same. */
+const headerCharactersMax = 2_048;
 const nothing = new Uint8Array(0);
 
 /** What one spooled exchange is: a capture, or no request that could be replayed alone. */
@@ -36,7 +38,7 @@ export type Examined = { capture: Capture } | { notEligible: NotEligibleReason }
  */
 export function examine(record: StoredRecord, bytesMax: number): Examined {
   const call = callOf(record.path);
-  const headers = fromPairs(record.requestHeaders);
+  const { headers, requestHeaders, tags } = requestPartsOf(record.requestHeaderText);
   const notEligible = ineligibility(
     call,
     record.requestBody,
@@ -45,8 +47,7 @@ export function examine(record: StoredRecord, bytesMax: number): Examined {
     record.sequencePlace !== null,
   );
   if (notEligible !== null) return { notEligible };
-  const responseHeaders = fromPairs(record.responseHeaders);
-  const { requestHeaders, tags } = split(headers);
+  const responseHeaders = responseHeadersOf(record.responseHeaderText);
   return {
     capture: {
       id: record.id,
@@ -158,7 +159,8 @@ function looking<Found>(
 }
 
 /** Lower-case names; values of a repeated header are joined, as HTTP has it. */
-function fromPairs(pairs: readonly string[]): Record<string, string> {
+function byName(text: string): Record<string, string> {
+  const pairs = headerPairs(text);
   const headers: Record<string, string> = {};
   for (let index = 0; index + 1 < pairs.length; index += 2) {
     const name = pairs[index]!.toLowerCase();
@@ -168,12 +170,16 @@ function fromPairs(pairs: readonly string[]): Record<string, string> {
   return headers;
 }
 
-function split(headers: Readonly<Record<string, string>>) {
+const responseHeadersOf = remembered(byName, headerCharactersMax);
+
+/** Those of a request, by what they are for. */
+const requestPartsOf = remembered((text) => {
+  const headers = byName(text);
   const requestHeaders: Record<string, string> = {};
   const tags: Record<string, string> = {};
   for (const [name, value] of Object.entries(headers)) {
     if (contentHeaders.has(name)) requestHeaders[name] = value;
     else tags[name] = value.slice(0, tagCharactersMax);
   }
-  return { requestHeaders, tags };
-}
+  return { headers, requestHeaders, tags };
+}, headerCharactersMax);

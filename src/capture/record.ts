@@ -176,10 +176,15 @@ export function receivedAtOf(data: Buffer, at: number): number {
   return data.readDoubleLE(at + offset.receivedAtMs);
 }
 
+type SeenParts = "requestHeaders" | "responseHeaders" | "requestChunks" | "responseChunks";
+
 /** A record that was read back and found sound. */
-export interface StoredRecord extends Omit<SeenExchange, "requestChunks" | "responseChunks">, RecordMarks {
+export interface StoredRecord extends Omit<SeenExchange, SeenParts>, RecordMarks {
   id: string;
   cut: number;
+  /** All headers, for {@link headerPairs}: many requests have the same, so not each needs to be taken apart. */
+  requestHeaderText: string;
+  responseHeaderText: string;
   requestBody: Buffer;
   responseBody: Buffer;
 }
@@ -219,14 +224,19 @@ export function readRecord(data: Buffer, at: number): StoredRecord {
     gaps: gaps === undefined ? null : Number(gaps),
     method,
     path,
-    requestHeaders: request === "" ? [] : request.split("\n"),
-    responseHeaders: response === "" ? [] : response.split("\n"),
+    requestHeaderText: request,
+    responseHeaderText: response,
     ...marksOf(marks),
     requestBytes,
     responseBytes,
     requestBody: data.subarray(requestAt, responseAt),
     responseBody: data.subarray(responseAt, responseAt + responseBytes),
   };
+}
+
+/** The names and values in turn of a record's headers. */
+export function headerPairs(text: string): string[] {
+  return text === "" ? [] : text.split("\n");
 }
 
 function marksOf(text: string): RecordMarks {

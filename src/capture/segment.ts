@@ -36,10 +36,21 @@ export function writeSegment(
   memory?: Scratch,
 ): Buffer {
   const column = <T>(pick: (capture: WrittenCapture) => T): T[] => captures.map(pick);
-  const text = (name: string, pick: (capture: WrittenCapture) => string): ColumnSource => ({
-    ...{ name, type: "STRING", data: column(pick) },
+  const json = (pick: (capture: WrittenCapture) => object): string[] => {
+    const texts = new Map<object, string>();
+    return captures.map((capture) => {
+      // Captures whose headers were the same have them in one object.
+      const value = pick(capture);
+      const known = texts.get(value) ?? JSON.stringify(value);
+      texts.set(value, known);
+      return known;
+    });
+  };
+  const repeatedText = (name: string, data: string[]): ColumnSource => ({
+    ...{ name, type: "STRING", data },
     ...repeated,
   });
+  const text = (name: string, pick: (capture: WrittenCapture) => string) => repeatedText(name, column(pick));
   const columns: ColumnSource[] = [
     { name: "id", type: "STRING", data: column((c) => c.id), ...distinct },
     { name: "sequence", type: "INT64", data: column((c) => BigInt(c.sequence)), ...distinct },
@@ -53,13 +64,19 @@ export function writeSegment(
     text("transport", (c) => c.transport),
     text("method", (c) => c.method),
     text("path", (c) => c.path),
-    text("request_headers", (c) => JSON.stringify(c.requestHeaders)),
+    repeatedText(
+      "request_headers",
+      json((c) => c.requestHeaders),
+    ),
     bodyColumn(
       "request_body",
       column((c) => c.requestBody),
     ),
     { name: "status", type: "INT32", data: column((c) => c.status) },
-    text("response_headers", (c) => JSON.stringify(c.responseHeaders)),
+    repeatedText(
+      "response_headers",
+      json((c) => c.responseHeaders),
+    ),
     bodyColumn(
       "response_body",
       column((c) => c.responseBody),
@@ -76,7 +93,7 @@ export function writeSegment(
       ...repeated,
     },
     // Ids of single requests among them: whether they repeat is looked at.
-    { name: "tags", type: "STRING", data: column((c) => JSON.stringify(c.tags)), statistics: false },
+    { name: "tags", type: "STRING", data: json((c) => c.tags), statistics: false },
     text("redacted", (c) => JSON.stringify(c.redacted)),
     text("subject", (c) => c.subject ?? ""),
     text("request_body_sha256", (c) => c.requestBodySha256 ?? ""),

@@ -3,7 +3,7 @@ import { callOf } from "../protocol/call.js";
 import { decodeContent } from "../protocol/content.js";
 import { headerLengthName, headerValue, parseHeaderLength } from "../protocol/headers.js";
 import { sequenceId, usesSharedMemory } from "../protocol/request-parameters.js";
-import type { StoredRecord } from "./record.js";
+import { headerPairs, type StoredRecord } from "./record.js";
 
 /** What a request says of the sequence that it belongs to. */
 export interface SequenceStep {
@@ -19,10 +19,11 @@ export interface SequenceStep {
  * @param bytesMax most bytes of its body once the content coding is removed
  */
 export function sequenceStepOf(
-  { path, requestHeaders, requestBody }: Pick<StoredRecord, "path" | "requestHeaders" | "requestBody">,
+  { path, requestHeaderText, requestBody }: Pick<StoredRecord, "path" | "requestHeaderText" | "requestBody">,
   bytesMax: number,
 ): SequenceStep | "hidden" | null {
   // Most requests of most models are of no sequence, and need not be read for it.
+  const requestHeaders = headerPairs(requestHeaderText);
   const coding = headerValue(requestHeaders, "content-encoding");
   if (coding === undefined && !requestBody.includes("sequence_id")) return null;
   try {

@@ -21,7 +21,8 @@ test.each<[string, string | Uint8Array, string[], unknown]>([
   ],
   ["duplicate keys", body('"inputs":[],'), [], "hidden"],
   ["in shared memory", shared, [], "hidden"],
-])("%s", (_, given, requestHeaders, expected) => {
-  const record = { path: "/v2/models/m/infer", requestHeaders, requestBody: Buffer.from(given) };
+])("%s", (_, given, headers, expected) => {
+  const requestHeaderText = headers.join("\n");
+  const record = { path: "/v2/models/m/infer", requestHeaderText, requestBody: Buffer.from(given) };
   expect(sequenceStepOf(record, 1e6)).toEqual(expected);
 });
