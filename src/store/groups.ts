@@ -108,8 +108,8 @@ export interface Outcomes {
 
 export interface Rollups {
   /**
-   * Counts of a run's comparisons, by series, over the minutes in which they were captured. From days, at their edges
-   * hours, at theirs minutes; a range is widened to what is kept where it begins or ends.
+   * Counts of a run's comparisons, by series, over the minutes in which they were captured. A range is widened to whole
+   * minutes, or to what is kept where it begins or ends.
    */
   summary(runId: number, range: TimeRange): Promise<Map<string, SeriesCounts>>;
   /** Of dispositions, results and decisions, the same over the minutes in which they were judged, from `sinceMs` on. */

@@ -1,6 +1,6 @@
 import type { PrismaClient } from "./client.js";
 import { Prisma } from "./generated/client.js";
-import { keptAsHours, keptAsMinutes } from "./rollup-levels.js";
+import { levelsKeptAs } from "./rollup-levels.js";
 import type { RollupHorizons } from "./rollup-spans.js";
 import { time } from "./sql.js";
 
@@ -17,7 +17,8 @@ export async function readHorizons(prisma: Pick<PrismaClient, "$queryRaw">): Pro
 }
 
 /**
- * Drops rollups of minutes and hours that are older than so many whole days; hours and days have them all. What goes
+ * Drops rollups of minutes, and of hours, that are older than so many whole days, and those of the levels kept as these
+ * are; coarser ones have them all. What goes
  * is older than the horizons of the turn before: whoever has just read those still finds every row. By the database's
  * clock.
  *
@@ -28,8 +29,8 @@ export async function dropFineRollups(
   keep: { minuteDays: number; hourDays: number },
 ): Promise<number> {
   const { minuteMs, hourMs } = await readHorizons(prisma);
-  const isOld = Prisma.sql`(level IN (${Prisma.join(keptAsMinutes)}) AND start < ${time(minuteMs)}::timestamptz)
-       OR (level IN (${Prisma.join(keptAsHours)}) AND start < ${time(hourMs)}::timestamptz)`;
+  const isOld = Prisma.sql`(level IN (${Prisma.join(levelsKeptAs("minute"))}) AND start < ${time(minuteMs)}::timestamptz)
+       OR (level IN (${Prisma.join(levelsKeptAs("hour"))}) AND start < ${time(hourMs)}::timestamptz)`;
   const dropped =
     (await prisma.$executeRaw`DELETE FROM rollups WHERE ${isOld}`) +
     (await prisma.$executeRaw`DELETE FROM ledger_rollups WHERE ${isOld}`);

@@ -9,21 +9,22 @@ const hourMs = 60 * minuteMs;
  * multiples of their length since 1970, so days are those of UTC, and weeks begin on Thursdays.
  */
 export const rollupLevels = [
-  { level: "minute", ms: minuteMs },
-  { level: "five_minutes", ms: 5 * minuteMs },
-  { level: "quarter_hour", ms: 15 * minuteMs },
-  { level: "hour", ms: hourMs },
-  { level: "four_hours", ms: 4 * hourMs },
-  { level: "day", ms: 24 * hourMs },
-  { level: "week", ms: 7 * 24 * hourMs },
+  { level: "minute", ms: minuteMs, keptAs: "minute" },
+  { level: "five_minutes", ms: 5 * minuteMs, keptAs: "minute" },
+  { level: "quarter_hour", ms: 15 * minuteMs, keptAs: "minute" },
+  { level: "hour", ms: hourMs, keptAs: "hour" },
+  { level: "four_hours", ms: 4 * hourMs, keptAs: "hour" },
+  { level: "day", ms: 24 * hourMs, keptAs: "day" },
+  { level: "week", ms: 7 * 24 * hourMs, keptAs: "day" },
 ] as const;
 
 /** The level that a row is of; `ever` is all there is, in one row. */
 export type RollupLevel = (typeof rollupLevels)[number]["level"] | "ever";
 
-/** The levels kept for as long as minutes, and as hours, are; days and weeks are kept as long as the run. */
-export const keptAsMinutes: readonly RollupLevel[] = ["minute", "five_minutes", "quarter_hour"];
-export const keptAsHours: readonly RollupLevel[] = ["hour", "four_hours"];
+/** The levels whose rows are kept for as long as those of minutes, of hours, or of days, which is as long as the run. */
+export function levelsKeptAs(finest: "minute" | "hour" | "day"): RollupLevel[] {
+  return rollupLevels.filter(({ keptAs }) => keptAs === finest).map(({ level }) => level);
+}
 
 /** In VALUES: for each level its name and the start of its row that holds a minute, by the name of that column. */
 export function rowsHolding(column: string): Prisma.Sql[] {

@@ -51,12 +51,13 @@ export function spansOf(range: TimeRange, horizons: RollupHorizons, nowMs = Date
     cover({ fromMs, toMs }, rounded).filter((span) => lengthOf(span) > 0);
   const [within, fewest] = [spansBy(inward), spansBy(nearest(nowMs))];
   if (rowsOf(within, nowMs) <= rowsOf(fewest, nowMs)) return { fromMs, toMs, spans: within };
-  const spans = [
-    ...fewest.map((span) => ({ ...span, max: false })),
-    // From a maximum nothing can be taken away.
-    ...within.map((span) => ({ ...span, counts: 0 as const })),
-  ];
-  return { fromMs, toMs, spans };
+  // From a maximum nothing can be taken away.
+  const counted = fewest.map((span) => ({
+    ...span,
+    max: span.counts > 0 && isWithin(span, { fromMs, toMs }),
+  }));
+  const others = within.filter((span) => !counted.some((one) => one.max && isWithin(span, one)));
+  return { fromMs, toMs, spans: [...counted, ...others.map((span) => ({ ...span, counts: 0 as const }))] };
 }
 
 /** In FROM: the rows `span(level, "from", "to", sign, max)`. */
@@ -72,6 +73,10 @@ export function spanRows(spans: readonly RollupSpan[]): Prisma.Sql {
 
 type Range = Pick<RollupSpan, "fromMs" | "toMs">;
 
+function isWithin(some: Range, range: Range): boolean {
+  return some.fromMs >= range.fromMs && some.toMs <= range.toMs;
+}
+
 function whole(level: RollupLevel, range: Range): RollupSpan {
   return { level, ...range, counts: 1, max: true };
 }
@@ -86,9 +91,12 @@ const inward: Rounding = ({ fromMs, toMs }, ms) => ({ fromMs: ceil(fromMs, ms), 
 const nearest =
   (nowMs: number): Rounding =>
   ({ fromMs, toMs }, ms) => {
-    const [before, after] = [floor(fromMs, ms), ceil(fromMs, ms)];
-    const isNearer = fromMs - before < Math.min(after, nowMs) - fromMs;
-    return { fromMs: isNearer ? before : after, toMs: ceil(toMs - ms / 2, ms) };
+    const [beforeFrom, afterFrom] = [floor(fromMs, ms), ceil(fromMs, ms)];
+    const [beforeTo, afterTo] = [floor(toMs, ms), ceil(toMs, ms)];
+    return {
+      fromMs: fromMs - beforeFrom < Math.min(afterFrom, nowMs) - fromMs ? beforeFrom : afterFrom,
+      toMs: Math.min(afterTo, nowMs) - toMs < toMs - beforeTo ? afterTo : beforeTo,
+    };
   };
 
 /** A range of whole rows of one level, by this level and those above it. */

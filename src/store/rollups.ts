@@ -73,10 +73,12 @@ export function partsOf(
   series: string | null = null,
 ): Prisma.Sql {
   const minute = axis === "captured" ? Prisma.sql`captured_minute` : Prisma.sql`judged_minute`;
-  const wanted = series === null ? isRolledUp : Prisma.sql`series = ${series}`;
+  const wanted = series === null ? Prisma.sql`TRUE` : Prisma.sql`series = ${series}`;
+  // Of what alerts look at, and of the account, nothing has a maximum.
+  const read = axis === "judged" || series !== null ? spans.filter(({ counts }) => counts !== 0) : spans;
   return Prisma.sql`
     SELECT r.run_id, r.series, r.labels, r.counts, span.sign, CASE WHEN span.max THEN r.max END AS max
-    FROM ${spanRows(spans)},
+    FROM ${spanRows(read)},
     LATERAL (
       SELECT run_id, series, labels, counts, max FROM rollups
       WHERE run_id = ANY (${runIds}) AND axis = ${axis} AND level = span.level
@@ -86,6 +88,6 @@ export function partsOf(
     ) AS r
     UNION ALL
     SELECT run_id, series, labels, counts, 1, max FROM rollup_deltas
-    WHERE run_id = ANY (${runIds}) AND ${wanted}
+    WHERE run_id = ANY (${runIds}) AND ${wanted} AND ${isRolledUp}
       AND ${minute} >= ${timeOrEdge(fromMs)}::timestamptz AND ${minute} < ${timeOrEdge(toMs)}::timestamptz`;
 }

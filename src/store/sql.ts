@@ -29,9 +29,10 @@ export function time(atMs: number): string {
   return new Date(atMs).toISOString();
 }
 
-/** The same, and the ends of time where it is not finite. */
+/** The same, and the ends of time where it is not finite, or of a year that has not four digits. */
 export function timeOrEdge(atMs: number): string {
-  if (Number.isFinite(atMs)) return time(atMs);
+  const iso = Number.isFinite(atMs) ? time(atMs) : "";
+  if (/^\d{4}-/.test(iso)) return iso;
   return atMs < 0 ? "-infinity" : "infinity";
 }
 

@@ -254,6 +254,7 @@ test("rollups from before their levels were finer say the same of any range, and
     SELECT 1, level, start, '{received,sampledOut}', ARRAY[n, n] FROM row`);
   await migrate(database.url, { log });
 
+  expect(await query("SELECT DISTINCT series FROM rollups")).toEqual([{ series: "s" }]);
   const foldedByAnOlder = (table: string) =>
     query(`INSERT INTO ${table} SELECT * FROM jsonb_populate_record(NULL::${table},
       (SELECT to_jsonb(r) || '{"level": "ten_minutes"}' FROM ${table} r LIMIT 1))`);

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { rollupLevels } from "../../src/store/rollup-levels.js";
-import { allTime, spansOf } from "../../src/store/rollup-spans.js";
+import { levelsKeptAs, rollupLevels } from "../../src/store/rollup-levels.js";
+import { allTime, type RollupSpan, spansOf } from "../../src/store/rollup-spans.js";
 
 const kept = { minuteMs: 0, hourMs: 0 };
 const at = (text: string) => Date.parse(`2026-11-${text}Z`);
@@ -73,18 +73,16 @@ test.each([
     "03T02:13",
     null,
     [
-      "minute 03T02:13 03T02:15 in all",
+      "minute 03T02:13 03T02:15",
       "less quarter_hour 03T02:00 03T02:15",
       "hour 03T02:00 03T04:00 in all",
       "less four_hours 03T00:00 03T04:00",
       "day 03T00:00 05T00:00 in all",
-      "week 05T00:00 Infi in all",
-      "max of minute 03T02:13 03T02:15",
+      "week 05T00:00 Infi",
       "max of quarter_hour 03T02:15 03T03:00",
       "max of hour 03T03:00 03T04:00",
       "max of four_hours 03T04:00 04T00:00",
       "max of day 04T00:00 05T00:00",
-      "max of week 05T00:00 Infi",
     ],
   ],
   [
@@ -103,12 +101,10 @@ test.each([
     [
       "week -Inf 05T00:00 in all",
       "less day 03T00:00 05T00:00",
-      "hour 03T00:00 03T01:00 in all",
-      "quarter_hour 03T01:00 03T01:30 in all",
+      "hour 03T00:00 03T01:00",
+      "quarter_hour 03T01:00 03T01:30",
       "max of week -Inf 29T00:00",
       "max of day 29T00:00 03T00:00",
-      "max of hour 03T00:00 03T01:00",
-      "max of quarter_hour 03T01:00 03T01:30",
     ],
   ],
   [
@@ -131,34 +127,29 @@ test.each([
     "13T08:10",
     null,
     [
-      "five_minutes 13T08:10 13T08:15 in all",
+      "five_minutes 13T08:10 13T08:15",
       "less quarter_hour 13T08:00 13T08:15",
       "four_hours 13T08:00 14T00:00 in all",
-      "day 14T00:00 19T00:00 in all",
-      "week 19T00:00 Infi in all",
-      "max of five_minutes 13T08:10 13T08:15",
+      "day 14T00:00 19T00:00",
+      "week 19T00:00 Infi",
       "max of quarter_hour 13T08:15 13T09:00",
       "max of hour 13T09:00 13T12:00",
       "max of four_hours 13T12:00 14T00:00",
-      "max of day 14T00:00 19T00:00",
-      "max of week 19T00:00 Infi",
     ],
   ],
   [
     "09T08:10",
     null,
     [
-      "five_minutes 09T08:10 09T08:15 in all",
+      "five_minutes 09T08:10 09T08:15",
       "less quarter_hour 09T08:00 09T08:15",
       "less four_hours 09T00:00 09T08:00",
       "day 09T00:00 12T00:00 in all",
-      "week 12T00:00 Infi in all",
-      "max of five_minutes 09T08:10 09T08:15",
+      "week 12T00:00 Infi",
       "max of quarter_hour 09T08:15 09T09:00",
       "max of hour 09T09:00 09T12:00",
       "max of four_hours 09T12:00 10T00:00",
       "max of day 10T00:00 12T00:00",
-      "max of week 12T00:00 Infi",
     ],
   ],
   [null, null, ["ever -Inf Infi"]],
@@ -182,33 +173,68 @@ test.each([
 
 const minutesOf = Object.fromEntries(rollupLevels.map(({ level, ms }) => [level, ms / 60_000]));
 
+const weeks = 3;
+// A Thursday, with which weeks begin.
+const originMs = at("05T00:00");
+const minute = fc.integer({ min: 0, max: weeks * 7 * 1440 - 1 });
+const day = fc.integer({ min: 0, max: weeks * 7 });
+const timeOf = (minutes: number) => originMs + minutes * 60_000;
+
+/** How often each minute counts, and is in the maximum; and how many rows are read for either. */
+function reading(spans: readonly RollupSpan[]) {
+  const counted = new Int8Array(weeks * 7 * 1440);
+  const inMax = new Int8Array(weeks * 7 * 1440);
+  const rows = { counts: 0, max: 0 };
+  for (const { level, fromMs, toMs, counts, max } of spans) {
+    const first = Math.max(0, (fromMs - originMs) / 60_000);
+    const end = Math.min(counted.length, (toMs - originMs) / 60_000);
+    const length = minutesOf[level]!;
+    expect([first % length, end % length]).toEqual([0, 0]);
+    for (let i = first; i < end; i++) {
+      counted[i]! += counts;
+      if (max) inMax[i] = 1;
+    }
+    rows[counts === 0 ? "max" : "counts"] += (end - first) / length;
+  }
+  return { counted: [...counted], inMax: [...inMax], rows };
+}
+
 test("every minute of a range counts once, no other does, and few rows are read", () => {
-  const weeks = 3;
-  const minute = fc.integer({ min: 0, max: weeks * 7 * 1440 - 1 });
   fc.assert(
     fc.property(minute, minute, minute, (a, b, now) => {
       const [from, to] = a < b ? [a, b] : [b, a + 1];
-      // A Thursday, with which weeks begin.
-      const origin = at("05T00:00");
-      const timeAt = (minute: number) => origin + minute * 60_000;
-      const { spans } = spansOf({ fromMs: timeAt(from), toMs: timeAt(to) }, kept, timeAt(now));
-      const counted = new Int8Array(weeks * 7 * 1440);
-      const inMax = new Int8Array(weeks * 7 * 1440);
-      let rows = 0;
-      for (const { level, fromMs, toMs, counts, max } of spans) {
-        const [first, end] = [(fromMs - origin) / 60_000, (toMs - origin) / 60_000];
-        const length = minutesOf[level]!;
-        expect([first % length, end % length]).toEqual([0, 0]);
-        for (let i = first; i < end; i++) {
-          counted[i]! += counts;
-          if (max) inMax[i]! += 1;
-        }
-        if (counts !== 0) rows += (end - first) / length;
+      const { spans } = spansOf({ fromMs: timeOf(from), toMs: timeOf(to) }, kept, timeOf(now));
+      const { counted, inMax, rows } = reading(spans);
+      const within = counted.map((_, i) => (i >= from && i < to ? 1 : 0));
+      expect(counted).toEqual(within);
+      expect(inMax).toEqual(within);
+      if (to <= now) expect(rows.counts).toBeLessThanOrEqual(weeks + 2 * (2 + 1 + 2 + 2 + 3 + 3));
+      if (to <= now) expect(rows.max).toBeLessThanOrEqual(2 * (4 + 2 + 3 + 3 + 5 + 6));
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test("nor does an open end, or what is not kept any more, change that; and no row is asked for that is gone", () => {
+  const bound = fc.option(minute);
+  fc.assert(
+    fc.property(bound, bound, minute, day, day, (a, b, now, x, y) => {
+      fc.pre(a === null || b === null || a < b);
+      const horizons = { hourMs: timeOf(Math.min(x, y) * 1440), minuteMs: timeOf(Math.max(x, y) * 1440) };
+      const range = { fromMs: a === null ? null : timeOf(a), toMs: b === null ? null : timeOf(b) };
+      const { fromMs, toMs, spans } = spansOf(range, horizons, timeOf(now));
+      expect(fromMs).toBeLessThanOrEqual(range.fromMs ?? Number.NEGATIVE_INFINITY);
+      expect(toMs).toBeGreaterThanOrEqual(range.toMs ?? Number.POSITIVE_INFINITY);
+      if (spans !== allTime.spans) {
+        const { counted, inMax } = reading(spans);
+        const within = counted.map((_, i) => (timeOf(i) >= fromMs && timeOf(i) < toMs ? 1 : 0));
+        expect(counted).toEqual(within);
+        expect(inMax).toEqual(within);
       }
-      const within = Array.from(counted, (_, i) => (i >= from && i < to ? 1 : 0));
-      expect([...counted]).toEqual(within);
-      expect([...inMax]).toEqual(within);
-      if (to <= now) expect(rows).toBeLessThanOrEqual(weeks + 2 * (3 + 3 + 2 + 2 + 1 + 2));
+      for (const { level, fromMs } of spans) {
+        if (levelsKeptAs("minute").includes(level)) expect(fromMs).toBeGreaterThanOrEqual(horizons.minuteMs);
+        if (levelsKeptAs("hour").includes(level)) expect(fromMs).toBeGreaterThanOrEqual(horizons.hourMs);
+      }
     }),
     { numRuns: 300 },
   );

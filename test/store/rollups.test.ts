@@ -165,6 +165,7 @@ test("labels are told as they are: buckets, and whatever a model calls its class
   };
   await commit(own, deployment.id, [0, 0], facts);
   await own.store.rollups.compact();
+  expect(await own.prisma.rollup.count({ where: { series: "signatures" } })).toBe(0);
   await commit(own, deployment.id, [1, 1], facts);
   expect(await summary()).toEqual(expected(2));
   const first = { fromMs: noonMs, toMs: noonMs + 60_000 };
