@@ -68,7 +68,7 @@ async function inTurns(
   ask: Ask,
   small: World,
   large: World,
-  budgetMs: number,
+  forMs: number,
 ): Promise<Record<"small" | "large", number[]>> {
   const times: Record<"small" | "large", number[]> = { small: [], large: [] };
   // What was asked of others meanwhile has taken the memory.
@@ -81,7 +81,7 @@ async function inTurns(
       await ask(which === "small" ? small : large);
       times[which].push(performance.now() - startMs);
     }
-    if (round >= 4 && performance.now() - begunMs > budgetMs) break;
+    if (round >= 4 && performance.now() - begunMs > forMs) break;
   }
   return times;
 }

@@ -36,21 +36,10 @@ export function writeSegment(
   memory?: Scratch,
 ): Buffer {
   const column = <T>(pick: (capture: WrittenCapture) => T): T[] => captures.map(pick);
-  const json = (pick: (capture: WrittenCapture) => object): string[] => {
-    const texts = new Map<object, string>();
-    return captures.map((capture) => {
-      // Captures whose headers were the same have them in one object.
-      const value = pick(capture);
-      const known = texts.get(value) ?? JSON.stringify(value);
-      texts.set(value, known);
-      return known;
-    });
-  };
-  const repeatedText = (name: string, data: string[]): ColumnSource => ({
-    ...{ name, type: "STRING", data },
+  const text = (name: string, pick: (capture: WrittenCapture) => string): ColumnSource => ({
+    ...{ name, type: "STRING", data: column(pick) },
     ...repeated,
   });
-  const text = (name: string, pick: (capture: WrittenCapture) => string) => repeatedText(name, column(pick));
   const columns: ColumnSource[] = [
     { name: "id", type: "STRING", data: column((c) => c.id), ...distinct },
     { name: "sequence", type: "INT64", data: column((c) => BigInt(c.sequence)), ...distinct },
@@ -64,18 +53,18 @@ export function writeSegment(
     text("transport", (c) => c.transport),
     text("method", (c) => c.method),
     text("path", (c) => c.path),
-    repeatedText(
+    text(
       "request_headers",
-      json((c) => c.requestHeaders),
+      jsonOf((c) => c.requestHeaders),
     ),
     bodyColumn(
       "request_body",
       column((c) => c.requestBody),
     ),
     { name: "status", type: "INT32", data: column((c) => c.status) },
-    repeatedText(
+    text(
       "response_headers",
-      json((c) => c.responseHeaders),
+      jsonOf((c) => c.responseHeaders),
     ),
     bodyColumn(
       "response_body",
@@ -93,7 +82,7 @@ export function writeSegment(
       ...repeated,
     },
     // Ids of single requests among them: whether they repeat is looked at.
-    { name: "tags", type: "STRING", data: json((c) => c.tags), statistics: false },
+    { name: "tags", type: "STRING", data: column(jsonOf((c) => c.tags)), statistics: false },
     text("redacted", (c) => JSON.stringify(c.redacted)),
     text("subject", (c) => c.subject ?? ""),
     text("request_body_sha256", (c) => c.requestBodySha256 ?? ""),
@@ -156,6 +145,20 @@ export async function readSegment(bytes: Uint8Array): Promise<StoredCapture[]> {
     requestBodySha256: requestBodySha256[row] || null,
     responseBodySha256: responseBodySha256[row] || null,
   }));
+}
+
+/** Makes JSON of something in each capture, once where it is one object: that of headers that were the same is. */
+function jsonOf(pick: (capture: WrittenCapture) => object): (capture: WrittenCapture) => string {
+  const texts = new Map<object, string>();
+  return (capture) => {
+    const value = pick(capture);
+    let text = texts.get(value);
+    if (text === undefined) {
+      text = JSON.stringify(value);
+      texts.set(value, text);
+    }
+    return text;
+  };
 }
 
 /** Of JSON texts, most of which say the same, what each says: one value for all that do. */

@@ -22,9 +22,9 @@ export function sequenceStepOf(
   { path, requestHeaderText, requestBody }: Pick<StoredRecord, "path" | "requestHeaderText" | "requestBody">,
   bytesMax: number,
 ): SequenceStep | "hidden" | null {
-  // Most requests of most models are of no sequence, and need not be read for it.
   const requestHeaders = headerPairs(requestHeaderText);
   const coding = headerValue(requestHeaders, "content-encoding");
+  // Most requests of most models are of no sequence, and need not be read for it.
   if (coding === undefined && !requestBody.includes("sequence_id")) return null;
   try {
     const body = decodeContent(requestBody, coding, bytesMax);

@@ -1,7 +1,7 @@
 import { Prisma } from "./generated/client.js";
 import { bothCounts, foldGuard, foldMax } from "./rollup-fold.js";
 import { rowsHolding } from "./rollup-levels.js";
-import { type Spans, spanRows } from "./rollup-spans.js";
+import { countedSpans, type Spans, spanRows } from "./rollup-spans.js";
 import { timeOrEdge } from "./sql.js";
 
 /** The account's deltas into all levels of its rollups, as `foldStatement` does it with what was compared. */
@@ -35,9 +35,9 @@ export const foldLedgerStatement = Prisma.sql`
 export function accountParts(deploymentId: number, { fromMs, toMs, spans }: Spans): Prisma.Sql {
   return Prisma.sql`
     SELECT r.labels, r.counts, span.sign
-    FROM ${spanRows(spans)}
+    FROM ${spanRows(countedSpans(spans))}
     JOIN ledger_rollups r ON r.deployment_id = ${deploymentId} AND r.level = span.level
-      AND r.start >= span."from" AND r.start < span."to" AND span.sign <> 0
+      AND r.start >= span."from" AND r.start < span."to"
     UNION ALL
     SELECT labels, counts, 1 FROM ledger_deltas
     WHERE deployment_id = ${deploymentId}

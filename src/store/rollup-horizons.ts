@@ -18,9 +18,8 @@ export async function readHorizons(prisma: Pick<PrismaClient, "$queryRaw">): Pro
 
 /**
  * Drops rollups of minutes, and of hours, that are older than so many whole days, and those of the levels kept as these
- * are; coarser ones have them all. What goes
- * is older than the horizons of the turn before: whoever has just read those still finds every row. By the database's
- * clock.
+ * are; coarser ones have them all. What goes is older than the horizons of the turn before: whoever has just read those
+ * still finds every row. By the database's clock.
  *
  * @returns how many rows went
  */

@@ -60,6 +60,11 @@ export function spansOf(range: TimeRange, horizons: RollupHorizons, nowMs = Date
   return { fromMs, toMs, spans: [...counted, ...others.map((span) => ({ ...span, counts: 0 as const }))] };
 }
 
+/** Those whose counts are read: all that is needed of what has no maximum. */
+export function countedSpans(spans: readonly RollupSpan[]): RollupSpan[] {
+  return spans.filter(({ counts }) => counts !== 0);
+}
+
 /** In FROM: the rows `span(level, "from", "to", sign, max)`. */
 export function spanRows(spans: readonly RollupSpan[]): Prisma.Sql {
   return Prisma.sql`unnest(
@@ -133,8 +138,8 @@ function rowsOf(spans: readonly RollupSpan[], nowMs: number): number {
 
 /** How finely the time around a moment is kept. */
 function stepAt(atMs: number, horizons: RollupHorizons): number {
-  const isKept = atMs < horizons.hourMs ? "day" : atMs < horizons.minuteMs ? "hour" : "minute";
-  return lengthOfRow(isKept);
+  if (atMs < horizons.hourMs) return lengthOfRow("day");
+  return lengthOfRow(atMs < horizons.minuteMs ? "hour" : "minute");
 }
 
 function lengthOfRow(of: RollupLevel): number {

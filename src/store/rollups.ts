@@ -4,7 +4,7 @@ import type { Rollups } from "./groups.js";
 import { foldLedgerStatement } from "./ledger-rollups.js";
 import { foldMax, foldStatement, isRolledUp } from "./rollup-fold.js";
 import { dropFineRollups, readHorizons } from "./rollup-horizons.js";
-import { type Spans, spanRows, spansOf } from "./rollup-spans.js";
+import { countedSpans, type Spans, spanRows, spansOf } from "./rollup-spans.js";
 import { timeOrEdge } from "./sql.js";
 import type { SeriesCounts, TimeRange } from "./types.js";
 
@@ -75,7 +75,7 @@ export function partsOf(
   const minute = axis === "captured" ? Prisma.sql`captured_minute` : Prisma.sql`judged_minute`;
   const wanted = series === null ? Prisma.sql`TRUE` : Prisma.sql`series = ${series}`;
   // Of what alerts look at, and of the account, nothing has a maximum.
-  const read = axis === "judged" || series !== null ? spans.filter(({ counts }) => counts !== 0) : spans;
+  const read = axis === "judged" || series !== null ? countedSpans(spans) : spans;
   return Prisma.sql`
     SELECT r.run_id, r.series, r.labels, r.counts, span.sign, CASE WHEN span.max THEN r.max END AS max
     FROM ${spanRows(read)},

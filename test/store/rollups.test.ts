@@ -304,6 +304,18 @@ test("counts are conserved while works commit and compactors run", async () => {
   expect(reads).toBeGreaterThan(0);
 });
 
+test("a range may end with the year 9999, after which Postgres writes no time as we do", async () => {
+  const own = await openWorldForTest();
+  const { deployment, candidate } = await addShadow(own);
+  await commit(own, deployment.id, [0, 0], [{ series: "s", label: "a" }]);
+  const last = { fromMs: null, toMs: Date.parse("9999-12-31T23:59:59.999Z") };
+  for (const during of ["before folding", "after folding"]) {
+    const found = await own.store.rollups.summary(candidate.liveRunId, last);
+    expect(found.get("s")?.counts, during).toEqual(new Map([["a", 1]]));
+    await own.store.rollups.compact();
+  }
+});
+
 test("a range says the same from deltas, from their levels, and when the finest are gone", async () => {
   const own = await openWorldForTest();
   const { candidate } = await addShadow(own);
