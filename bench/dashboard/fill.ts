@@ -211,13 +211,14 @@ async function derive(query: Query, day: string, deploymentId: number): Promise<
 
 const segmentId = (workId: string) => `lpad(to_hex(${workId}), 32, '0')::uuid`;
 
-const deltaColumns = "run_id, captured_minute, judged_minute, primary_version, series, labels, counts, max";
+const deltaColumns =
+  "run_id, captured_minute, judged_minute, primary_version, series, labels, buckets, counts, max_value";
 
 /** What `factsOf` counts, with a maximum of its own for each series. */
 function counterDeltas(outcomes: string): string {
   return `
     INSERT INTO rollup_deltas (${deltaColumns})
-    SELECT run_id, minute, judged, '1', series, array_agg(label), array_agg(n), max(max)
+    SELECT run_id, minute, judged, '1', series, array_agg(label), NULL::int[], array_agg(n), max(max)
     FROM (
       SELECT run_id, minute, judged, series, label, sum(n)::bigint AS n, max(max) AS max
       FROM (
@@ -244,7 +245,7 @@ function counterDeltas(outcomes: string): string {
 function sketchDeltas(outcomes: string, series: string, value: string): string {
   return `
     INSERT INTO rollup_deltas (${deltaColumns})
-    SELECT run_id, minute, judged, '1', '${series}', array_agg(bucket::int::text), array_agg(n), max(max)
+    SELECT run_id, minute, judged, '1', '${series}', NULL::text[], array_agg(bucket::int), array_agg(n), max(max)
     FROM (
       SELECT run_id, date_trunc('minute', captured_at) AS minute, date_trunc('minute', judged_at) AS judged,
         ceil(ln(${value}) / ${Math.log(sketchGamma)}) AS bucket, count(*) AS n, max(${value}) AS max

@@ -17,14 +17,10 @@ export const dispositions = [
 export type Disposition = (typeof dispositions)[number];
 
 /**
- * One thing to be counted in the rollups: a label of a series, and, for series that keep a maximum, the value.
- * Facts are added up by (series, label), and the largest value of a series is kept.
+ * One thing to be counted in the rollups: a label of a counter or a bucket of a sketch, and, for series that keep a
+ * maximum, the value. Facts are added up by (series, label or bucket), and the largest value of a series is kept.
  */
-export interface Fact {
-  series: string;
-  label: string;
-  value?: number;
-}
+export type Fact = { series: string; value?: number } & ({ label: string } | { bucket: number });
 
 /** What else is known of the outcome. Latencies in milliseconds; null where nothing was sent, or nothing came back. */
 export interface OutcomeContext {
@@ -69,7 +65,7 @@ function addOutputFacts(facts: Fact[], comparison: OutputComparison): void {
   const series = seriesOf(output);
   facts.push({ series: series.output, label: result });
   if (kind !== null) facts.push({ series: series.output, label: `kind:${kind}` });
-  if (maxAbs !== null) facts.push({ series: series.abs, label: bucketOf(maxAbs), value: maxAbs });
+  if (maxAbs !== null) facts.push({ series: series.abs, bucket: bucketOf(maxAbs), value: maxAbs });
   if (maxRel !== null) facts.push({ series: series.rel, label: "n", value: maxRel });
   if (decision?.changes !== undefined && result !== "ignored")
     addConfusionFacts(facts, output, decision.changes);
@@ -111,5 +107,5 @@ function addLatencyFacts(facts: Fact[], { primaryMs, candidateMs, controlMs }: O
 }
 
 function addLatency(facts: Fact[], series: string, ms: number | null): void {
-  if (ms !== null) facts.push({ series, label: bucketOf(Math.max(0, ms)), value: ms });
+  if (ms !== null) facts.push({ series, bucket: bucketOf(Math.max(0, ms)), value: ms });
 }

@@ -1,4 +1,4 @@
-import { quantiles } from "../stats/sketch.js";
+import { quantiles, type Sketch, sizeOf } from "../stats/sketch.js";
 import type { Datatype } from "../tensor/tensor.js";
 
 /** What comparing the primary with its control found in one output, in one shape. */
@@ -6,8 +6,8 @@ export interface OutputNoise {
   output: string;
   datatype: Datatype | null;
   shape: readonly number[];
-  /** Sketch of each comparison's largest absolute error: bucket label → comparisons (see `stats/sketch.ts`). */
-  abs: ReadonlyMap<string, number>;
+  /** Of each comparison's largest absolute error. */
+  abs: Sketch;
   /** The largest of them, exactly; null: nothing was measured. */
   maxAbs: number | null;
   /** The largest relative error; null: not known. */
@@ -34,7 +34,7 @@ export const coveredMin = 1000;
 export function summariseNoise({ shape, abs, maxAbs, maxRel }: OutputNoise): NoiseSummary | null {
   const [median, covered] = quantiles(abs, maxAbs, [0.5, coverage]);
   if (maxAbs === null || median === null || covered === null) return null;
-  const comparisons = [...abs.values()].reduce((sum, count) => sum + count, 0);
+  const comparisons = sizeOf(abs);
   const isCovered = comparisons >= coveredMin && covered > 0;
   return {
     shape,

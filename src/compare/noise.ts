@@ -35,7 +35,7 @@ function noiseResult({ result, kind }: Comparison): NoiseResult | null {
 function outputNoise({ output, shape, maxAbs, maxRel }: OutputComparison): Fact[] {
   const facts: Fact[] = [];
   const name = `${output}@[${shape.join(",")}]`;
-  if (maxAbs !== null) facts.push({ series: `noise/${name}`, label: bucketOf(maxAbs), value: maxAbs });
+  if (maxAbs !== null) facts.push({ series: `noise/${name}`, bucket: bucketOf(maxAbs), value: maxAbs });
   if (maxRel !== null) facts.push({ series: `noise-rel/${name}`, label: "n", value: maxRel });
   return facts;
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { parseNoiseName } from "../compare/noise.js";
 import type { OutputNoise } from "../compare/noise-summary.js";
-import { quantiles } from "../stats/sketch.js";
+import { quantiles, sizeOf } from "../stats/sketch.js";
 import type { SeriesCounts } from "../store/types.js";
 import { type Datatype, datatypes } from "../tensor/tensor.js";
 import type { Summary } from "./api.js";
@@ -38,12 +38,12 @@ export function noiseSketches(
 ): OutputNoise[] {
   return namesIn(series).map((text) => {
     const { name, shape } = parseNoiseName(text);
-    const { counts, max } = series.get(prefix + text)!;
+    const { sketch, max } = series.get(prefix + text)!;
     return {
       output: name,
       datatype: datatypeOf.get(name) ?? null,
       shape,
-      abs: counts,
+      abs: sketch,
       maxAbs: max,
       maxRel: series.get(`noise-rel/${text}`)?.max ?? null,
     };
@@ -63,11 +63,11 @@ export function datatypesOf(metadata: unknown): Map<string, Datatype> {
 }
 
 function outputNoise(text: string, series: ReadonlyMap<string, SeriesCounts>): Noise["outputs"][number] {
-  const { counts, max } = series.get(prefix + text)!;
-  const [p99Abs] = quantiles(counts, max, [0.99]);
+  const { sketch, max } = series.get(prefix + text)!;
+  const [p99Abs] = quantiles(sketch, max, [0.99]);
   return {
     ...parseNoiseName(text),
-    samples: [...counts.values()].reduce((sum, n) => sum + n, 0),
+    samples: sizeOf(sketch),
     p99Abs,
     maxAbs: max,
     maxRel: series.get(`noise-rel/${text}`)?.max ?? null,

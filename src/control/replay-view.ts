@@ -1,5 +1,5 @@
 import { lagP99MsMax } from "../replay/lag.js";
-import { countAbove } from "../stats/sketch.js";
+import { countAbove, sizeOf } from "../stats/sketch.js";
 import type { ReplayFidelity } from "../store/replay-fidelity.js";
 import type { Replay as StoredReplay } from "../store/replay-types.js";
 import type { SeriesCounts } from "../store/types.js";
@@ -81,18 +81,18 @@ function skewOf({ skew }: ReplayFidelity) {
 }
 
 function lagOf(
-  counts: SeriesCounts | undefined,
+  series: SeriesCounts | undefined,
   { notReplayed }: CandidateLedger,
   { driftMs }: ReplayFidelity,
 ): NonNullable<Replay["lag"]> {
-  const { p50, p99 } = latencyOf(counts);
+  const { p50, p99 } = latencyOf(series);
   const neverSent = notReplayed.never_sent ?? 0;
   return {
-    sent: [...(counts?.counts.values() ?? [])].reduce((sum, n) => sum + n, 0),
+    sent: sizeOf(series?.sketch ?? new Map()),
     p50,
     p99,
-    max: counts?.max ?? null,
-    late: countAbove(counts?.counts ?? new Map(), lateMs),
+    max: series?.max ?? null,
+    late: countAbove(series?.sketch ?? new Map(), lateMs),
     neverSent,
     driftMs,
     latencyCounts: neverSent === 0 && p99 !== null && p99 <= lagP99MsMax,

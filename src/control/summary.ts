@@ -54,7 +54,7 @@ function outputsOf(series: Series, noise: Summary["noise"]): Summary["outputs"] 
       count(prefix + name, word),
     ) as [number, number, number];
     const errors = series.get(`abs/${name}`);
-    const [p50Abs, p99Abs] = quantiles(errors?.counts ?? new Map(), errors?.max ?? null, [0.5, 0.99]);
+    const [p50Abs, p99Abs] = quantiles(errors?.sketch ?? new Map(), errors?.max ?? null, [0.5, 0.99]);
     const floor = noiseFloor(noise, name);
     return {
       name,
@@ -64,7 +64,7 @@ function outputsOf(series: Series, noise: Summary["noise"]): Summary["outputs"] 
       p50Abs,
       p99Abs,
       maxRel: series.get(`rel/${name}`)?.max ?? null,
-      aboveNoise: floor === null ? null : countAbove(errors?.counts ?? new Map(), floor),
+      aboveNoise: floor === null ? null : countAbove(errors?.sketch ?? new Map(), floor),
       kinds: Object.fromEntries(
         [...(series.get(prefix + name)?.counts ?? [])]
           .filter(([label]) => label.startsWith(kindPrefix))
@@ -88,7 +88,7 @@ function confusionOf(counts: SeriesCounts | undefined): Summary["outputs"][numbe
 
 export function latencyOf(series: SeriesCounts | undefined): Summary["latency"]["primary"] {
   const [p50, p90, p95, p99] = quantiles(
-    series?.counts ?? new Map(),
+    series?.sketch ?? new Map(),
     series?.max ?? null,
     [0.5, 0.9, 0.95, 0.99],
   );

@@ -151,7 +151,7 @@ async function paced(
     const asked = control.turnOf(capture, primary) !== "none" && !halt.aborted;
     const seen = asked ? await control.observe(requestOf(capture, work)) : null;
     const row = judged(capture, { primary, candidate, control: seen }, { policy, collected });
-    const lag = { series: "lag", label: bucketOf(lateMs), value: lateMs };
+    const lag = { series: "lag", bucket: bucketOf(lateMs), value: lateMs };
     outcomes.push({ ...row, lateMs, facts: [...row.facts, lag] });
     onOutcome(row);
   }

@@ -1,5 +1,5 @@
 import { Prisma } from "./generated/client.js";
-import { bothCounts, foldGuard, foldMax } from "./rollup-fold.js";
+import { foldGuard, foldMax } from "./rollup-fold.js";
 import { rowsHolding } from "./rollup-levels.js";
 import { countedSpans, type Spans, spanRows } from "./rollup-spans.js";
 import { timeOrEdge } from "./sql.js";
@@ -24,7 +24,18 @@ export const foldLedgerStatement = Prisma.sql`
   ), folded AS (
     INSERT INTO ledger_rollups AS old (deployment_id, level, start, labels, counts)
     SELECT deployment_id, level, start, array_agg(label), array_agg(n) FROM cell GROUP BY 1, 2, 3
-    ON CONFLICT (deployment_id, level, start) DO UPDATE SET (labels, counts) = ${bothCounts}
+    ON CONFLICT (deployment_id, level, start) DO UPDATE SET (labels, counts) = (
+      SELECT array_agg(label), array_agg(n)
+      FROM (
+        SELECT label, sum(n)::bigint AS n
+        FROM (
+          SELECT * FROM unnest(old.labels, old.counts) AS a(label, n)
+          UNION ALL
+          SELECT * FROM unnest(excluded.labels, excluded.counts) AS b(label, n)
+        ) AS both_sides
+        GROUP BY label
+      ) AS summed
+    )
   )
   SELECT count(*)::int AS taken FROM taken`;
 

@@ -10,19 +10,8 @@ const judgedSeries = ["dispositions", "results", "decisions"];
 /** Signatures have a table of their own: there may be many, and no range is asked for them. */
 export const isRolledUp = Prisma.sql`series <> 'signatures'`;
 
-/** In DO UPDATE: the counts of the row that is there and of the one that came, added up by label. */
-export const bothCounts = Prisma.sql`(
-      SELECT array_agg(label), array_agg(n)
-      FROM (
-        SELECT label, sum(n)::bigint AS n
-        FROM (
-          SELECT * FROM unnest(old.labels, old.counts) AS a(label, n)
-          UNION ALL
-          SELECT * FROM unnest(excluded.labels, excluded.counts) AS b(label, n)
-        ) AS both_sides
-        GROUP BY label
-      ) AS summed
-    )`;
+const keys = Prisma.sql`array_agg(label) FILTER (WHERE label IS NOT NULL),
+           array_agg(bucket) FILTER (WHERE bucket IS NOT NULL)`;
 
 /** Of all compactors, one at a time folds: two might deadlock. */
 export const foldGuard = Prisma.sql`guard AS MATERIALIZED (
@@ -39,27 +28,40 @@ export const foldStatement = Prisma.sql`
   WITH ${foldGuard}, taken AS (
     DELETE FROM rollup_deltas
     WHERE id IN (SELECT id FROM rollup_deltas WHERE (SELECT mine FROM guard) ORDER BY id LIMIT ${foldMax})
-    RETURNING run_id, captured_minute, judged_minute, primary_version, series, labels, counts, max
+    RETURNING run_id, captured_minute, judged_minute, primary_version, series, labels, buckets, counts, max_value
   ), minute AS MATERIALIZED (
-    SELECT run_id, captured_minute, judged_minute, primary_version, series, label, sum(n) AS n, max(max) AS max
-    FROM taken, unnest(labels, counts) AS cell(label, n)
-    GROUP BY 1, 2, 3, 4, 5, 6
+    SELECT run_id, captured_minute, judged_minute, primary_version, series, label, bucket, sum(n) AS n,
+           max(max_value) AS max_value
+    FROM taken, unnest(labels, buckets, counts) AS cell(label, bucket, n)
+    GROUP BY 1, 2, 3, 4, 5, 6, 7
   ), cell AS (
-    SELECT run_id, axis, level, start, series, primary_version, label, sum(n)::bigint AS n, max(max) AS max
+    SELECT run_id, axis, level, start, series, primary_version, label, bucket, sum(n)::bigint AS n,
+           max(max_value) AS max_value
     FROM minute, LATERAL (VALUES
       ${Prisma.join(rowsHolding("captured_minute").map((row) => Prisma.sql`('captured', ${row})`))},
       ('captured', 'ever', 'epoch'),
       ${Prisma.join(rowsHolding("judged_minute").map((row) => Prisma.sql`('judged', ${row})`))}
     ) AS row(axis, level, start)
     WHERE ${isRolledUp} AND (axis = 'captured' OR series = ANY (${judgedSeries}))
-    GROUP BY 1, 2, 3, 4, 5, 6, 7
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
   ), folded AS (
-    INSERT INTO rollups AS old (run_id, axis, level, start, series, primary_version, labels, counts, max)
-    SELECT run_id, axis, level, start, series, primary_version, array_agg(label), array_agg(n), max(max)
+    INSERT INTO rollups AS old (run_id, axis, level, start, series, primary_version, labels, buckets, counts, max_value)
+    SELECT run_id, axis, level, start, series, primary_version, ${keys}, array_agg(n), max(max_value)
     FROM cell
     GROUP BY 1, 2, 3, 4, 5, 6
     ON CONFLICT (run_id, axis, level, start, series, primary_version) DO UPDATE
-    SET max = greatest(old.max, excluded.max), (labels, counts) = ${bothCounts}
+    SET max_value = greatest(old.max_value, excluded.max_value), (labels, buckets, counts) = (
+      SELECT ${keys}, array_agg(n)
+      FROM (
+        SELECT label, bucket, sum(n)::bigint AS n
+        FROM (
+          SELECT * FROM unnest(old.labels, old.buckets, old.counts) AS a(label, bucket, n)
+          UNION ALL
+          SELECT * FROM unnest(excluded.labels, excluded.buckets, excluded.counts) AS b(label, bucket, n)
+        ) AS both_sides
+        GROUP BY label, bucket
+      ) AS summed
+    )
   ), seen AS (
     INSERT INTO signature_sightings AS old (run_id, hash, count, first_minute, last_minute)
     SELECT run_id, label, sum(n)::bigint, min(captured_minute), max(captured_minute)

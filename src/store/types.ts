@@ -10,6 +10,7 @@ import type { OutputComparison, Result } from "../compare/types.js";
 import type { ApprovalRule } from "../gate/standing.js";
 import type { Redaction } from "../redaction/settings.js";
 import type { FlowChange, FlowSettings } from "../replay/flow.js";
+import type { Sketch } from "../stats/sketch.js";
 import type { Endpoint, PrimaryEndpoint } from "../upstream/endpoint.js";
 import type { ReplayState } from "./replay-types.js";
 
@@ -448,9 +449,11 @@ export interface EarlierOutcome {
 
 // --- read models ---------------------------------------------------------------------------------------------
 
-/** The counts of one series of a run: by word of a counter, or by bucket of a sketch. */
+/** The counts of one series of a run, which is a counter or a sketch; the other is empty. */
 export interface SeriesCounts {
-  counts: Map<string, number>;
+  /** By label. */
+  counts: ReadonlyMap<string, number>;
+  sketch: Sketch;
   /** Largest value of the series; null when it holds none. */
   max: number | null;
 }

@@ -32,11 +32,11 @@ describe("factsOf", () => {
       { series: "signatures", label: mismatch.signature },
       { series: "output/y", label: "mismatch" },
       { series: "output/y", label: "kind:value" },
-      { series: "abs/y", label: bucketOf(1), value: 1 },
+      { series: "abs/y", bucket: bucketOf(1), value: 1 },
       { series: "rel/y", label: "n", value: 0.25 },
       { series: "output/text", label: "match" },
-      { series: "latency/primary", label: bucketOf(2), value: 2 },
-      { series: "latency/candidate", label: bucketOf(3), value: 3 },
+      { series: "latency/primary", bucket: bucketOf(2), value: 2 },
+      { series: "latency/candidate", bucket: bucketOf(3), value: 3 },
     ]);
   });
 
@@ -47,7 +47,7 @@ describe("factsOf", () => {
     const confusions = (before: Tensor, after: Tensor, policy: Policy) =>
       factsOf(judge(answered([before]), answered([after]), policy, 0), context)
         .filter(({ series }) => series.startsWith("confusion/"))
-        .map(({ series, label }) => [series, label]);
+        .map((fact) => [fact.series, "label" in fact && fact.label]);
     const argmax = by({ type: "argmax" });
     const rows = tensor("FP32", [1, 0, 1, 0, 1, 0, 0, 1], { shape: [4, 2] });
     const others = tensor("FP32", [0, 1, 0, 1, 1, 0, 1, 0], { shape: [4, 2] });
@@ -98,7 +98,7 @@ describe("factsOf", () => {
   test("latency of a control is told when there is one", () => {
     expect(factsOf(mismatch, { ...context, controlMs: 0 })).toContainEqual({
       series: "latency/control",
-      label: "zero",
+      bucket: bucketOf(0),
       value: 0,
     });
   });

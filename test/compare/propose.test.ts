@@ -6,7 +6,7 @@ import { propose } from "../../src/compare/propose.js";
 import { bucketOf } from "../../src/stats/sketch.js";
 
 function noise(errors: readonly number[], rest: Partial<OutputNoise> = {}): OutputNoise {
-  const abs = new Map<string, number>();
+  const abs = new Map<number, number>();
   for (const error of errors) abs.set(bucketOf(error), (abs.get(bucketOf(error)) ?? 0) + 1);
   const maxAbs = errors.length === 0 ? null : Math.max(...errors);
   return { output: "y", datatype: "FP32", shape: [1, 10], abs, maxAbs, maxRel: null, ...rest };

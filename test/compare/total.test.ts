@@ -96,7 +96,10 @@ test("every policy judges any two outputs, and an output matches itself unless N
         judged!.decision === null ||
           judged!.decision.flip === (judged!.decision.from !== judged!.decision.to),
       ).toBe(true);
-      for (const { label } of factsOf(comparison, context)) expect(label.length).toBeLessThanOrEqual(64);
+      for (const fact of factsOf(comparison, context)) {
+        if ("label" in fact) expect(fact.label.length).toBeLessThanOrEqual(64);
+        else expect(fact.bucket).toSatisfy(Number.isSafeInteger);
+      }
 
       const itself = judge(answered([primary]), answered([primary]), policy, 0);
       expect([null, "non_finite"]).toContain(itself.kind);

@@ -7,14 +7,15 @@ import type { SeriesCounts } from "../../src/store/types.js";
 
 const series = (counts: Record<string, number>, max: number | null = null): SeriesCounts => ({
   counts: new Map(Object.entries(counts)),
+  sketch: new Map(),
   max,
 });
 
 /** A sketch of these values, as the facts of a run add up to. */
 function sketch(values: number[]): SeriesCounts {
-  const counts: Record<string, number> = {};
-  for (const value of values) counts[bucketOf(value)] = (counts[bucketOf(value)] ?? 0) + 1;
-  return series(counts, Math.max(...values));
+  const counts = new Map<number, number>();
+  for (const value of values) counts.set(bucketOf(value), (counts.get(bucketOf(value)) ?? 0) + 1);
+  return { counts: new Map(), sketch: counts, max: Math.max(...values) };
 }
 
 test("rates are of what was compared; failures of the candidate are apart", () => {

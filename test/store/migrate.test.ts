@@ -189,9 +189,9 @@ test("the account from before it had rollups is taken over", async () => {
       (await store.rollups.summary(1, { fromMs, toMs })).get("s");
     const at = (text: string) => Date.parse(`2026-11-20T${text}:00Z`);
     const counts = (...entries: [string, number][]) => new Map(entries);
-    expect(await of(null, null)).toEqual({ counts: counts(["a", 4], ["b", 6]), max: 9 });
-    expect(await of(at("12:00"), at("12:10"))).toEqual({ counts: counts(["a", 4], ["b", 2]), max: 9 });
-    expect(await of(at("12:02"), at("12:20"))).toEqual({ counts: counts(["a", 3], ["b", 6]), max: 9 });
+    expect(await of(null, null)).toMatchObject({ counts: counts(["a", 4], ["b", 6]), max: 9 });
+    expect(await of(at("12:00"), at("12:10"))).toMatchObject({ counts: counts(["a", 4], ["b", 2]), max: 9 });
+    expect(await of(at("12:02"), at("12:20"))).toMatchObject({ counts: counts(["a", 3], ["b", 6]), max: 9 });
   } finally {
     await store.close();
   }
@@ -222,13 +222,13 @@ test("sketches from before their buckets were made wider hold the same values in
     VALUES (1, 1, now(), now(), '1', 'lag', '{-1}', '{1}')`;
   await expect(query(narrowDelta)).rejects.toThrow("work_id");
 
-  const wide = new Map<string, number>();
+  const wide = new Map<number, number>();
   for (const value of values) wide.set(bucketOf(value), (wide.get(bucketOf(value)) ?? 0) + 2);
   expect(wide.size).toBeLessThan(new Set(labels).size);
   const store = createStore(database.url, { poolMax: 2 });
   try {
     const found = await store.rollups.summary(1, { fromMs: null, toMs: null });
-    for (const name of series.slice(0, -1)) expect(found.get(name)?.counts, name).toEqual(wide);
+    for (const name of series.slice(0, -1)) expect(found.get(name)?.sketch, name).toEqual(wide);
     expect(found.get("output/1")!.counts.size).toBe(new Set(labels).size);
   } finally {
     await store.close();
@@ -280,8 +280,49 @@ test("rollups from before their levels were finer say the same of any range, and
         ["a", n],
         ["b", 2 * n],
       ]);
-      expect(await store.rollups.summary(1, range), `${range}`).toEqual(new Map([["s", { counts, max }]]));
+      const said = new Map([["s", { counts, sketch: new Map(), max }]]);
+      expect(await store.rollups.summary(1, range), `${range}`).toEqual(said);
       expect(await store.ledger.read(1, range)).toMatchObject({ received: n, sampledOut: n });
+    }
+  } finally {
+    await store.close();
+  }
+});
+
+test("sketches from before their buckets were integers hold the same, and older processes commit, fold and read none", async () => {
+  await leaveOut("0022");
+  await migrate(database.url, { log, folder });
+  const values = [0, 1e-9, 0.985, 1, 250, Infinity];
+  const before = ["zero", "-1036", "0", "0", "277", "inf"];
+  expect(before.slice(1, 5)).toEqual(values.slice(1, 5).map((value) => String(bucketOf(value))));
+  const labels = [...new Set(before)];
+  const counts = labels.map((label) => before.filter((other) => other === label).length);
+  const delta = (series: string) => `
+    INSERT INTO rollup_deltas (run_id, captured_minute, judged_minute, primary_version, series, labels, counts, max)
+    VALUES (1, now(), now(), '1', '${series}', '{${labels}}', '{${counts}}', 'Infinity')`;
+  const names = ["latency/candidate", "abs/y", "noise/y@[3]", "lag", "output/1"];
+  for (const name of names) await query(delta(name));
+  const rollups = `
+    INSERT INTO rollups (run_id, axis, level, start, series, primary_version, labels, counts, max)
+    SELECT run_id, 'captured', 'ever', 'epoch', series, '1', labels, counts, max FROM rollup_deltas`;
+  await query(rollups);
+  await migrate(database.url, { log });
+
+  for (const older of [delta("lag"), rollups]) await expect(query(older)).rejects.toThrow('"max"');
+  const both = "UPDATE rollups SET labels = '{}', buckets = '{}'";
+  await expect(query(both)).rejects.toThrow("rollups_kind_check");
+  const sketch = new Map<number, number>();
+  for (const value of values) sketch.set(bucketOf(value), (sketch.get(bucketOf(value)) ?? 0) + 2);
+  const counter = new Map(labels.map((label, i) => [label, 2 * counts[i]!]));
+  const store = createStore(database.url, { poolMax: 2 });
+  try {
+    for (const during of ["before folding", "after folding"]) {
+      const found = await store.rollups.summary(1, { fromMs: null, toMs: null });
+      for (const name of names.slice(0, -1)) {
+        expect(found.get(name), `${name} ${during}`).toEqual({ counts: new Map(), sketch, max: Infinity });
+      }
+      expect(found.get("output/1")).toEqual({ counts: counter, sketch: new Map(), max: Infinity });
+      await store.rollups.compact();
     }
   } finally {
     await store.close();

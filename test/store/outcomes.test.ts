@@ -150,7 +150,7 @@ test("facts are counted by captured minute, judged minute, primary version and s
       d.primaryVersion,
       d.series,
       Object.fromEntries(cells),
-      d.max,
+      d.maxValue,
     ];
   });
   expect(seen.sort()).toEqual([

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Fact } from "../../src/compare/facts.js";
+import { bucketOf } from "../../src/stats/sketch.js";
 import { createStore } from "../../src/store/store.js";
+import type { SeriesCounts } from "../../src/store/types.js";
 import {
   addShadow,
   captureRow,
@@ -52,7 +54,7 @@ test("the summary takes captured minutes, the window judged ones, before and aft
     [1, 6],
     [
       { series: "results", label: "match" },
-      { series: "abs/logits", label: "b1", value: 2 },
+      { series: "abs/logits", bucket: 35, value: 2 },
     ],
   );
   await commit(
@@ -61,14 +63,14 @@ test("the summary takes captured minutes, the window judged ones, before and aft
     [1, 7],
     [
       { series: "results", label: "mismatch" },
-      { series: "abs/logits", label: "b2", value: 5 },
+      { series: "abs/logits", bucket: 81, value: 5 },
     ],
   );
   await commit(
     world,
     deployment.id,
     [2, 7],
-    [{ series: "abs/logits", label: "b1", value: Number.POSITIVE_INFINITY }],
+    [{ series: "abs/logits", bucket: 35, value: Number.POSITIVE_INFINITY }],
   );
 
   const check = async () => {
@@ -81,16 +83,18 @@ test("the summary takes captured minutes, the window judged ones, before and aft
               ["match", 2],
               ["mismatch", 1],
             ]),
+            sketch: new Map(),
             max: null,
           },
         ],
         [
           "abs/logits",
           {
-            counts: new Map([
-              ["b1", 2],
-              ["b2", 1],
+            sketch: new Map([
+              [35, 2],
+              [81, 1],
             ]),
+            counts: new Map(),
             max: Number.POSITIVE_INFINITY,
           },
         ],
@@ -106,16 +110,18 @@ test("the summary takes captured minutes, the window judged ones, before and aft
               ["match", 1],
               ["mismatch", 1],
             ]),
+            sketch: new Map(),
             max: null,
           },
         ],
         [
           "abs/logits",
           {
-            counts: new Map([
-              ["b1", 1],
-              ["b2", 1],
+            sketch: new Map([
+              [35, 1],
+              [81, 1],
             ]),
+            counts: new Map(),
             max: 5,
           },
         ],
@@ -123,6 +129,7 @@ test("the summary takes captured minutes, the window judged ones, before and aft
     );
     expect((await rollups.window(run, at(7) + 1)).get("results")).toEqual({
       counts: new Map([["mismatch", 1]]),
+      sketch: new Map(),
       max: null,
     });
     expect((await rollups.window(run, at(6))).get("results")?.counts).toEqual(
@@ -143,26 +150,22 @@ test("the summary takes captured minutes, the window judged ones, before and aft
   await check();
 });
 
-test("labels are told as they are: buckets, and whatever a model calls its classes; no signatures, which may be many", async () => {
+test("labels are told as they are, whatever a model calls its classes, and buckets; no signatures, which may be many", async () => {
   const own = await openWorldForTest();
   const { deployment, candidate } = await addShadow(own);
-  const labels: Record<string, string[]> = {
-    "abs/y": ["zero", "-12", "0", "345", "inf"],
-    "confusion/y": ["1 2→a b", 'x\ny→"z"', "[→]", "→ü\t\\"],
-  };
-  const facts = Object.entries(labels).flatMap(([series, list]) => list.map((label) => ({ series, label })));
-  facts.push({ series: "signatures", label: "012345678901" });
+  const labels = ["1 2→a b", 'x\ny→"z"', "[→]", "→ü\t\\", "NULL", "7"];
+  const buckets = [0, 1e-9, 1, 250, Infinity].map(bucketOf);
+  const facts: Fact[] = [
+    ...labels.map((label) => ({ series: "confusion/y", label })),
+    ...buckets.map((bucket) => ({ series: "abs/y", bucket })),
+    { series: "signatures", label: "012345678901" },
+  ];
   const expected = (n: number) =>
-    new Map(
-      Object.entries(labels).map(([series, list]) => [
-        series,
-        { counts: new Map(list.map((label) => [label, n])), max: null },
-      ]),
-    );
-  const summary = async () => {
-    const found = await own.store.rollups.summary(candidate.liveRunId, wholeTime);
-    return new Map([...found].filter(([series]) => series in labels || series === "signatures"));
-  };
+    new Map<string, SeriesCounts>([
+      ["confusion/y", { counts: new Map(labels.map((label) => [label, n])), sketch: new Map(), max: null }],
+      ["abs/y", { counts: new Map(), sketch: new Map(buckets.map((bucket) => [bucket, n])), max: null }],
+    ]);
+  const summary = () => own.store.rollups.summary(candidate.liveRunId, wholeTime);
   await commit(own, deployment.id, [0, 0], facts);
   await own.store.rollups.compact();
   expect(await own.prisma.rollup.count({ where: { series: "signatures" } })).toBe(0);
@@ -174,17 +177,20 @@ test("labels are told as they are: buckets, and whatever a model calls its class
   );
 });
 
-test("folding into rollups that are there adds up labels and keeps the largest", async () => {
+test("folding into rollups that are there adds up labels and buckets, and keeps the largest", async () => {
   const own = await openWorldForTest();
   const { deployment, candidate } = await addShadow(own);
-  const fact = (label: string, value: number): Fact[] => [{ series: "s", label, value }];
+  const facts = (label: string, value: number): Fact[] => [
+    { series: "s", label, value },
+    { series: "k", bucket: bucketOf(value % 3), value },
+  ];
   for (const [label, value] of [
     ["a", 3],
     ["b", 9],
     ["a", 1],
     ["c", 2],
   ] as const) {
-    await commit(own, deployment.id, [0, 0], fact(label, value));
+    await commit(own, deployment.id, [0, 0], facts(label, value));
     await own.store.rollups.compact();
   }
   expect(await own.store.rollups.summary(candidate.liveRunId, wholeTime)).toEqual(
@@ -197,22 +203,28 @@ test("folding into rollups that are there adds up labels and keeps the largest",
             ["b", 1],
             ["c", 1],
           ]),
+          sketch: new Map(),
+          max: 9,
+        },
+      ],
+      [
+        "k",
+        {
+          counts: new Map(),
+          sketch: new Map([
+            [bucketOf(0), 2],
+            [bucketOf(1), 1],
+            [bucketOf(2), 1],
+          ]),
           max: 9,
         },
       ],
     ]),
   );
   // Of each level one row.
-  expect((await own.prisma.rollup.findMany()).map(({ level }) => level).sort()).toEqual([
-    "day",
-    "ever",
-    "five_minutes",
-    "four_hours",
-    "hour",
-    "minute",
-    "quarter_hour",
-    "week",
-  ]);
+  expect(
+    (await own.prisma.rollup.findMany({ where: { series: "k" } })).map(({ level }) => level).sort(),
+  ).toEqual(["day", "ever", "five_minutes", "four_hours", "hour", "minute", "quarter_hour", "week"]);
 });
 
 test("more deltas than one statement folds", async () => {
@@ -232,6 +244,7 @@ test("more deltas than one statement folds", async () => {
             ["a", 4500],
             ["b", 9000],
           ]),
+          sketch: new Map(),
           max: null,
         },
       ],
@@ -326,9 +339,10 @@ test("a range says the same from deltas, from their levels, and when the finest 
   const startMs = today - 50 * dayMs;
   // One every seven minutes for five days, long ago.
   await own.prisma.$executeRaw`
-    INSERT INTO rollup_deltas (run_id, captured_minute, judged_minute, primary_version, series, labels, counts, max)
-    SELECT ${run}, at, at, (i % 2)::text, 's', ARRAY['a', 'b' || i % 3], ARRAY[1, 2], i
-    FROM generate_series(0, 1028) AS i, LATERAL (SELECT to_timestamp(${startMs / 1000} + i * 420) AS at) AS t`;
+    INSERT INTO rollup_deltas (run_id, captured_minute, judged_minute, primary_version, series, labels, buckets, counts, max_value)
+    SELECT ${run}, at, at, (i % 2)::text, s.series, s.labels, s.buckets, ARRAY[1, 2], i
+    FROM generate_series(0, 1028) AS i, LATERAL (SELECT to_timestamp(${startMs / 1000} + i * 420) AS at) AS t,
+      LATERAL (VALUES ('s', ARRAY['a', 'b' || i % 3], NULL), ('k', NULL, ARRAY[-i % 5, i % 7])) AS s(series, labels, buckets)`;
   const day = 1440;
   const ranges = [
     [0, 7],
@@ -347,6 +361,7 @@ test("a range says the same from deltas, from their levels, and when the finest 
     Promise.all(asked.map((range) => rollups.summary(run, range)));
   const fromDeltas = await read([...ranges, ...openEnded]);
   expect(fromDeltas[0]!.get("s")?.counts.get("a")).toBe(1);
+  expect(fromDeltas[0]!.get("k")?.sketch).toEqual(new Map([[0, 3]]));
   await rollups.compact();
   expect(await read([...ranges, ...openEnded])).toEqual(fromDeltas);
 
