@@ -18,7 +18,8 @@ export type Disposition = (typeof dispositions)[number];
 
 /**
  * One thing to be counted in the rollups: a label of a counter or a bucket of a sketch, and, for series that keep a
- * maximum, the value. Facts are added up by (series, label or bucket), and the largest value of a series is kept.
+ * maximum, the value. Facts are added up by (series, label or bucket), and the largest value of a series is kept. A series
+ * is one or the other for good: what a name once stood for is in the rollups.
  */
 export type Fact = { series: string; value?: number } & ({ label: string } | { bucket: number });
 

@@ -4,7 +4,7 @@ import type { ReplayFidelity } from "../store/replay-fidelity.js";
 import type { Replay as StoredReplay } from "../store/replay-types.js";
 import type { SeriesCounts } from "../store/types.js";
 import type { CandidateLedger, Replay } from "./api.js";
-import { latencyOf } from "./summary.js";
+import { latencyOf, noCounts } from "./summary.js";
 
 type Series = ReadonlyMap<string, SeriesCounts>;
 
@@ -39,7 +39,7 @@ export function replayView(replay: StoredReplay, series: Series, fidelity: Repla
     balanced: sumOf(ledger) === replay.captures,
     works,
     line: speed === null ? null : { lengthMs, beganAt: lineAtMs, interruptions, ...skewOf(fidelity) },
-    lag: speed === null ? null : lagOf(series.get("lag"), ledger, fidelity),
+    lag: speed === null ? null : lagOf(series.get("lag") ?? noCounts, ledger, fidelity),
     createdAt: replay.createdAtMs,
     startedAt: replay.startedAtMs,
     endedAt: replay.endedAtMs,
@@ -81,18 +81,18 @@ function skewOf({ skew }: ReplayFidelity) {
 }
 
 function lagOf(
-  series: SeriesCounts | undefined,
+  lag: SeriesCounts,
   { notReplayed }: CandidateLedger,
   { driftMs }: ReplayFidelity,
 ): NonNullable<Replay["lag"]> {
-  const { p50, p99 } = latencyOf(series);
+  const { p50, p99 } = latencyOf(lag);
   const neverSent = notReplayed.never_sent ?? 0;
   return {
-    sent: sizeOf(series?.sketch ?? new Map()),
+    sent: sizeOf(lag.sketch),
     p50,
     p99,
-    max: series?.max ?? null,
-    late: countAbove(series?.sketch ?? new Map(), lateMs),
+    max: lag.max,
+    late: countAbove(lag.sketch, lateMs),
     neverSent,
     driftMs,
     latencyCounts: neverSent === 0 && p99 !== null && p99 <= lagP99MsMax,

@@ -7,6 +7,9 @@ import { noiseFloor, noiseOf } from "./noise.js";
 type Series = ReadonlyMap<string, SeriesCounts>;
 
 const kindPrefix = "kind:";
+/** Of a series of which nothing was counted. */
+export const noCounts: SeriesCounts = { counts: new Map(), sketch: new Map(), max: null };
+
 /** How many changes of decision of one output are told: all that ten classes can have. */
 const confusionMax = 90;
 
@@ -53,18 +56,18 @@ function outputsOf(series: Series, noise: Summary["noise"]): Summary["outputs"] 
     const [matches, mismatches, ignored] = ["match", "mismatch", "ignored"].map((word) =>
       count(prefix + name, word),
     ) as [number, number, number];
-    const errors = series.get(`abs/${name}`);
-    const [p50Abs, p99Abs] = quantiles(errors?.sketch ?? new Map(), errors?.max ?? null, [0.5, 0.99]);
+    const errors = series.get(`abs/${name}`) ?? noCounts;
+    const [p50Abs, p99Abs] = quantiles(errors.sketch, errors.max, [0.5, 0.99]);
     const floor = noiseFloor(noise, name);
     return {
       name,
       compared: matches + mismatches + ignored,
       mismatches,
-      maxAbs: errors?.max ?? null,
+      maxAbs: errors.max,
       p50Abs,
       p99Abs,
       maxRel: series.get(`rel/${name}`)?.max ?? null,
-      aboveNoise: floor === null ? null : countAbove(errors?.sketch ?? new Map(), floor),
+      aboveNoise: floor === null ? null : countAbove(errors.sketch, floor),
       kinds: Object.fromEntries(
         [...(series.get(prefix + name)?.counts ?? [])]
           .filter(([label]) => label.startsWith(kindPrefix))
@@ -86,12 +89,8 @@ function confusionOf(counts: SeriesCounts | undefined): Summary["outputs"][numbe
     });
 }
 
-export function latencyOf(series: SeriesCounts | undefined): Summary["latency"]["primary"] {
-  const [p50, p90, p95, p99] = quantiles(
-    series?.sketch ?? new Map(),
-    series?.max ?? null,
-    [0.5, 0.9, 0.95, 0.99],
-  );
+export function latencyOf({ sketch, max }: SeriesCounts = noCounts): Summary["latency"]["primary"] {
+  const [p50, p90, p95, p99] = quantiles(sketch, max, [0.5, 0.9, 0.95, 0.99]);
   return { p50, p90, p95, p99 };
 }
 

@@ -32,7 +32,7 @@ export function bucketOf(value: number): number {
   if (!(value >= 0)) throw new RangeError(`a sketch holds values of 0 or more, not ${value}`);
   if (value === 0) return zero;
   if (value === Infinity) return infinite;
-  // Without the minus of -0, which a test for equality, or JSON, may tell from 0.
+  // Never -0, which `Object.is` tells from 0.
   return Math.ceil(Math.log(value) / logGamma) + 0;
 }
 

@@ -9,10 +9,9 @@ interface Delta {
   capturedMinuteMs: number;
   primaryVersion: string;
   series: string;
-  /** Of a counter. */
-  labels: Map<string, number>;
-  /** Of a sketch. */
-  buckets: Map<number, number>;
+  isSketch: boolean;
+  /** By label, or by bucket. */
+  counts: Map<string | number, number>;
   max: number | null;
 }
 
@@ -28,9 +27,9 @@ export function insertDeltas(rows: readonly OutcomeRow[], judgedAtMs: number): P
         SELECT unnest(${times(deltas, (d) => d.capturedMinuteMs)}::timestamptz[]) AS captured_minute,
                unnest(${texts(deltas, (d) => d.primaryVersion)}::text[]) AS primary_version,
                unnest(${texts(deltas, (d) => d.series)}::text[]) AS series,
-               unnest(${texts(deltas, ({ labels }) => arrayOf(labels.keys()))}::text[]) AS labels,
-               unnest(${texts(deltas, ({ buckets }) => arrayOf(buckets.keys()))}::text[]) AS buckets,
-               unnest(${texts(deltas, (d) => arrayOf([...d.labels.values(), ...d.buckets.values()]))}::text[]) AS counts,
+               unnest(${texts(deltas, (d) => (d.isSketch ? null : literal(d.counts.keys())))}::text[]) AS labels,
+               unnest(${texts(deltas, (d) => (d.isSketch ? literal(d.counts.keys()) : null))}::text[]) AS buckets,
+               unnest(${texts(deltas, (d) => literal(d.counts.values()))}::text[]) AS counts,
                unnest(${float8s(deltas, (d) => d.max)}::float8[]) AS max_value
       ) AS d`;
 }
@@ -52,29 +51,23 @@ function deltasOf(rows: readonly OutcomeRow[]): Delta[] {
           capturedMinuteMs,
           primaryVersion,
           series,
-          labels: new Map(),
-          buckets: new Map(),
+          isSketch: "bucket" in fact,
+          counts: new Map(),
           max: null,
         };
         ofPlace.set(series, delta);
         deltas.push(delta);
       }
-      if ("bucket" in fact) countOne(delta.buckets, fact.bucket);
-      else countOne(delta.labels, fact.label);
+      const key = "bucket" in fact ? fact.bucket : fact.label;
+      delta.counts.set(key, (delta.counts.get(key) ?? 0) + 1);
       if (value !== undefined) delta.max = larger(delta.max, value);
     }
   }
   return deltas;
 }
 
-function countOne<Key>(counts: Map<Key, number>, key: Key): void {
-  counts.set(key, (counts.get(key) ?? 0) + 1);
-}
-
-/** As text; null: of nothing. */
-function arrayOf(items: Iterable<string | number>): string | null {
-  const list = [...items];
-  return list.length === 0 ? null : column(list, (item) => item);
+function literal(items: Iterable<string | number>): string {
+  return column([...items], (item) => item);
 }
 
 /** As Postgres has it: NaN is the largest of all. */

@@ -10,7 +10,8 @@ const judgedSeries = ["dispositions", "results", "decisions"];
 /** Signatures have a table of their own: there may be many, and no range is asked for them. */
 export const isRolledUp = Prisma.sql`series <> 'signatures'`;
 
-const keys = Prisma.sql`array_agg(label) FILTER (WHERE label IS NOT NULL),
+/** In an aggregate of cells: `labels, buckets` as a row has them, in the order of `array_agg(n)`; one of them is null. */
+const labelsOrBuckets = Prisma.sql`array_agg(label) FILTER (WHERE label IS NOT NULL),
            array_agg(bucket) FILTER (WHERE bucket IS NOT NULL)`;
 
 /** Of all compactors, one at a time folds: two might deadlock. */
@@ -46,12 +47,12 @@ export const foldStatement = Prisma.sql`
     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
   ), folded AS (
     INSERT INTO rollups AS old (run_id, axis, level, start, series, primary_version, labels, buckets, counts, max_value)
-    SELECT run_id, axis, level, start, series, primary_version, ${keys}, array_agg(n), max(max_value)
+    SELECT run_id, axis, level, start, series, primary_version, ${labelsOrBuckets}, array_agg(n), max(max_value)
     FROM cell
     GROUP BY 1, 2, 3, 4, 5, 6
     ON CONFLICT (run_id, axis, level, start, series, primary_version) DO UPDATE
     SET max_value = greatest(old.max_value, excluded.max_value), (labels, buckets, counts) = (
-      SELECT ${keys}, array_agg(n)
+      SELECT ${labelsOrBuckets}, array_agg(n)
       FROM (
         SELECT label, bucket, sum(n)::bigint AS n
         FROM (

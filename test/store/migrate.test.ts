@@ -306,11 +306,26 @@ test("sketches from before their buckets were integers hold the same, and older 
     INSERT INTO rollups (run_id, axis, level, start, series, primary_version, labels, counts, max)
     SELECT run_id, 'captured', 'ever', 'epoch', series, '1', labels, counts, max FROM rollup_deltas`;
   await query(rollups);
+  await query(`
+    INSERT INTO rollups (run_id, axis, level, start, series, primary_version, labels, counts)
+    SELECT 2, 'captured', 'ever', 'epoch', 'lag', '1', array_agg(i::text), array_agg(1) FROM generate_series(1, 300) i`);
+  const packed = "SELECT pg_column_compression(counts) IS NOT NULL AS packed FROM rollups WHERE run_id = 2";
+  expect(await query(packed)).toEqual([{ packed: true }]);
   await migrate(database.url, { log });
 
-  for (const older of [delta("lag"), rollups]) await expect(query(older)).rejects.toThrow('"max"');
-  const both = "UPDATE rollups SET labels = '{}', buckets = '{}'";
-  await expect(query(both)).rejects.toThrow("rollups_kind_check");
+  expect(await query(packed)).toEqual([{ packed: false }]);
+  const older = {
+    commit: delta("lag"),
+    fold: "DELETE FROM rollup_deltas RETURNING labels, counts, max",
+    read: "SELECT labels, counts, max FROM rollups",
+  };
+  for (const statement of Object.values(older)) await expect(query(statement)).rejects.toThrow('"max"');
+  for (const table of ["rollups", "rollup_deltas"]) {
+    for (const keys of ["'{}'", "NULL"]) {
+      const asBothOrNone = `UPDATE ${table} SET labels = ${keys}, buckets = ${keys}`;
+      await expect(query(asBothOrNone)).rejects.toThrow(`${table}_kind_check`);
+    }
+  }
   const sketch = new Map<number, number>();
   for (const value of values) sketch.set(bucketOf(value), (sketch.get(bucketOf(value)) ?? 0) + 2);
   const counter = new Map(labels.map((label, i) => [label, 2 * counts[i]!]));
