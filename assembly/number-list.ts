@@ -77,8 +77,10 @@ function scanBlock(at: usize, bytes: i32): i32 {
   const exponents = maskOf(isExponent(a), isExponent(b), isExponent(c), isExponent(d)) & inside;
   const minuses = equalTo(45, a, b, c, d) & inside;
   const comma = equalTo(44, a, b, c, d) & inside;
-  const spaces = maskOf(isSpace(a), isSpace(b), isSpace(c), isSpace(d)) & inside;
-  if ((digits | points | exponents | minuses | comma | spaces) != inside) return isOther;
+  // Most lists have none, and to look for four kinds of them is the dearest of all.
+  const others = inside & ~(digits | points | exponents | minuses | comma);
+  const spaces = others == 0 ? 0 : others & maskOf(isSpace(a), isSpace(b), isSpace(c), isSpace(d));
+  if (spaces != others) return isOther;
 
   // Space stands before a number and not behind one, which is how everybody writes it; a comma behind a number.
   const separators = comma | spaces;
@@ -99,9 +101,11 @@ function scanBlock(at: usize, bytes: i32): i32 {
   const behindWhole = behind(whole, wasWhole);
   if ((points & ~behindWhole) != 0) return isOther;
   if ((exponents & ~(behindWhole | behind(fraction, wasFraction))) != 0) return isOther;
-  const leadingZeros = leading & equalTo(48, a, b, c, d);
-  if ((digits & behind(leadingZeros, wasLeadingZero)) != 0) return isOther;
-  if (isTooLong(whole)) return isOther;
+  // Most numbers have one digit there: it may be a zero, and is not too long.
+  if ((whole & behindWhole) != 0) {
+    const leadingZeros = leading & equalTo(48, a, b, c, d);
+    if ((digits & behind(leadingZeros, wasLeadingZero)) != 0 || isTooLong(whole)) return isOther;
+  }
   // That a point, a minus and an exponent are followed by what they need was not asked: all else was refused there.
 
   commas += <i32>popcnt(comma);
@@ -116,7 +120,7 @@ function scanBlock(at: usize, bytes: i32): i32 {
   wasExponent = exponents >> 63;
   wasLeadingMinus = leadingMinuses >> 63;
   wasExponentMinus = exponentMinuses >> 63;
-  wasLeadingZero = leadingZeros >> 63;
+  wasLeadingZero = load<u8>(at, 63) == 48 ? leading >> 63 : 0;
   wasWhole = whole >> 63;
   wasFraction = fraction >> 63;
   wholeBefore = whole;
