@@ -4,6 +4,7 @@ import { decodeContent } from "../protocol/content.js";
 import { headerLengthName, parseHeaderLength } from "../protocol/headers.js";
 import {
   type JsonReader,
+  layoutOfJson,
   outlineOf,
   parseJson,
   readOutline,
@@ -11,7 +12,7 @@ import {
   surveyJson,
 } from "../protocol/json.js";
 import { sequenceId, usesSharedMemory } from "../protocol/request-parameters.js";
-import { hasLists } from "../protocol/stand-in-numbers.js";
+import { hasLayout, type Layout } from "../protocol/stand-in-numbers.js";
 import { remembered } from "../remembered.js";
 import type { Capture, NotEligibleReason } from "./capture.js";
 import { headerPairs, type StoredRecord } from "./record.js";
@@ -130,7 +131,8 @@ const lookForVersion = looking((...message) => {
 
 /**
  * Looks for something in messages that does not depend on their tensors' values, so most need not be read in full to be
- * known as sound, and what was found under one outline is true of every message that has it.
+ * known as sound, and what was found under one outline is true of every message that has it. Most have the layout of the
+ * one before them: of those no outline is made.
  */
 function looking<Found>(
   look: (call: Call, body: Uint8Array, headerLength: number | null, parse: JsonReader) => Found,
@@ -141,16 +143,29 @@ function looking<Found>(
       return value === undefined ? null : { found: look(call, nothing, null, () => value) };
     }, outlineCharactersMax);
   const known = { infer: under("infer"), generate: under("generate"), predict: under("predict") };
+  const latest: Partial<Record<Call, { layout: Layout; found: Found }>> = {};
   return (call, body, headerLength) => {
+    const before = latest[call];
+    if (before !== undefined && headerLength === null && hasLayout(body, before.layout)) return before.found;
     try {
       // A stream of events is not one JSON text.
       if (headerLength !== null || call === "generate_stream") {
         return look(call, body, headerLength, surveyJson);
       }
-      const outline = outlineOf(body);
-      if (outline === null) return look(call, body, null, surveyEachValue);
-      const told = hasLists(outline) ? known[call](outline) : null;
-      if (told !== null) return told.found;
+      const layout = layoutOfJson(body);
+      if (layout === null) return look(call, body, null, surveyEachValue);
+      const outline = outlineOf(layout);
+      // Without lists it is the whole message, and hardly another has it.
+      const told = layout.counts.length > 0 ? known[call](outline) : null;
+      if (told !== null) {
+        const { parts, counts } = layout;
+        // Of memory that is soon used again.
+        latest[call] = {
+          layout: { parts: parts.map((part) => Buffer.from(part)), counts },
+          found: told.found,
+        };
+        return told.found;
+      }
       return look(call, body, null, (source) => readOutline(outline) ?? surveyEachValue(source));
     } catch {
       return look(call, body, headerLength, parseJson);

@@ -2,7 +2,14 @@ import { constants, isUtf8 } from "node:buffer";
 import { excerptOf, ProtocolError } from "./error.js";
 import { parseLosslessJson } from "./lossless-json.js";
 import { parsePlain } from "./plain-json.js";
-import { fromOutline, outlineOfJson, standInNumbers, standInNumbersOf } from "./stand-in-numbers.js";
+import {
+  fromOutline,
+  type Layout,
+  layoutOf,
+  outlineOfLayout,
+  standInNumbers,
+  standInNumbersOf,
+} from "./stand-in-numbers.js";
 
 /** {@link parseJson}, or one that stands in for it. */
 export type JsonReader = (source: string | Uint8Array) => unknown;
@@ -21,8 +28,8 @@ export function parseJson(source: string | Uint8Array): unknown {
  * cannot may be sound all the same.
  */
 export function surveyJson(source: string | Uint8Array): unknown {
-  const outline = typeof source === "string" ? null : outlineOf(source);
-  const value = outline === null ? undefined : readOutline(outline);
+  const layout = typeof source === "string" ? null : layoutOfJson(source);
+  const value = layout === null ? undefined : readOutline(outlineOf(layout));
   return value === undefined ? surveyEachValue(source) : value;
 }
 
@@ -35,9 +42,14 @@ export function surveyEachValue(source: string | Uint8Array): unknown {
   return parseLosslessJson(text, isAscii ? standInNumbersOf(source) : standInNumbers);
 }
 
-/** {@link outlineOfJson} of UTF-8. @throws ProtocolError when it is none */
-export function outlineOf(source: Uint8Array): string | null {
-  return outlineOfJson(Buffer.from(source.buffer, source.byteOffset, source.byteLength), utf8Text);
+/** {@link layoutOf} a message. */
+export function layoutOfJson(source: Uint8Array): Layout | null {
+  return layoutOf(Buffer.from(source.buffer, source.byteOffset, source.byteLength));
+}
+
+/** {@link outlineOfLayout} of UTF-8. @throws ProtocolError when it is none */
+export function outlineOf(layout: Layout): string {
+  return outlineOfLayout(layout, utf8Text);
 }
 
 /** What {@link surveyJson} says of all JSON that has this outline; undefined: it is to be surveyed value by value. */

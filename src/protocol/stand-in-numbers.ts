@@ -52,19 +52,23 @@ const besideMax = 4_096;
 /** Stands before the count of a list that was lifted. Whoever guessed it would have a list of his own counted wrongly. */
 const mark = `${randomUUID().slice(0, 8)}:`;
 
+/** What stands in JSON before, between and behind its longer lists of numbers that are not whole, and how many those have. */
+export interface Layout {
+  /** Each begins and ends where a character does. */
+  parts: readonly Buffer[];
+  counts: readonly number[];
+}
+
 /**
- * JSON in which each longer list of numbers that are not whole is replaced by how many they are, before it is made text:
- * so that the engine's own parser can read the little that is left, and messages of one model mostly have the same
- * outline. {@link fromOutline} puts numbers where the lists stood.
+ * How JSON is laid out. Messages of one model mostly have the same layout.
  *
- * @param textOf makes text of a part, which begins and ends where a character does
- * @returns null: it is not worth while, or there is an escape before a list, so that what is in a string and what is not
- *   is a parser's to know
+ * @returns parts that share the memory of `source`; null: it is not worth while, or there is an escape before a list, so
+ *   that what is in a string and what is not is a parser's to know
  */
-export function outlineOfJson(source: Buffer, textOf: (part: Buffer) => string): string | null {
+export function layoutOf(source: Buffer): Layout | null {
   const scan = scanNumberList;
-  let lists = 0;
-  let text = "";
+  const parts: Buffer[] = [];
+  const counts: number[] = [];
   let from = 0;
   let beside = source.length;
   let vain = 0;
@@ -84,16 +88,41 @@ export function outlineOfJson(source: Buffer, textOf: (part: Buffer) => string):
       if (vain > vainMax) return null;
       continue;
     }
-    if (lists === liftsMax) return null;
-    lists += 1;
-    text += `${textOf(source.subarray(from, at))}"${mark}${found.count}"`;
+    if (counts.length === liftsMax) return null;
+    parts.push(source.subarray(from, at));
+    counts.push(found.count);
     checked = found.end;
     beside -= found.end - at;
     at = found.end;
     from = at - 1;
   }
   if (beside > besideMax) return null;
-  return text + textOf(from === 0 ? source : source.subarray(from));
+  parts.push(source.subarray(from));
+  return { parts, counts };
+}
+
+/** Whether {@link layoutOf} would say this of a message: all that costs is to look at its numbers. */
+export function hasLayout(source: Uint8Array, { parts, counts }: Layout): boolean {
+  let at = 0;
+  for (let i = 0; ; i++) {
+    const part = parts[i]!;
+    const end = at + part.length;
+    if (end > source.length || part.compare(source, at, end) !== 0) return false;
+    if (i === counts.length) return end === source.length;
+    const found = scanNumberList!(source, end);
+    if (found === null || found.count !== counts[i]) return false;
+    at = found.end - 1;
+  }
+}
+
+/**
+ * The text of a layout, in which how many numbers it has stands for each list: so that the engine's own parser can read
+ * the little that is left. {@link fromOutline} puts numbers where the lists stood.
+ */
+export function outlineOfLayout({ parts, counts }: Layout, textOf: (part: Buffer) => string): string {
+  let text = textOf(parts[0]!);
+  for (const [i, count] of counts.entries()) text += `"${mark}${count}"${textOf(parts[i + 1]!)}`;
+  return text;
 }
 
 /**
@@ -120,11 +149,6 @@ export function fromOutline(value: unknown): unknown {
 
 function mayBeginNumber(code: number): boolean {
   return isDigit(code) || code === 45 || isSpace(code);
-}
-
-/** Whether there is a list in what an outline is of: else it is the whole message, and hardly another has it. */
-export function hasLists(outline: string): boolean {
-  return outline.includes(mark);
 }
 
 /** Whether a list is one that messages share: whoever reads tensors out of it needs to do so only once. */

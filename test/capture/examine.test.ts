@@ -6,6 +6,7 @@ import { decodeAnswer, decodeCall } from "../../src/protocol/answer.js";
 import { callOf } from "../../src/protocol/call.js";
 import { outlineOf, parseJson, surveyJson } from "../../src/protocol/json.js";
 import { sequenceId, usesSharedMemory } from "../../src/protocol/request-parameters.js";
+import { hasLayout, type Layout, layoutOf, outlineOfLayout } from "../../src/protocol/stand-in-numbers.js";
 import { datatypes } from "../../src/tensor/tensor.js";
 
 const bytesMax = 2 ** 20;
@@ -224,8 +225,41 @@ test("of messages that differ in their numbers alone, each is judged by its own"
   expect([...judged].sort()).toEqual(["parse", "version 7"]);
 });
 
+test("messages have the same layout exactly when their outlines are the same", () => {
+  const list = fc.array(fc.constantFrom("0.5", "-12.25", "1e-9"), { minLength: 7, maxLength: 9 });
+  const part = fc.oneof(
+    fc.constantFrom('"x":', '"[":', "[1,2]", ",", "\\", "]", "é", "[0.5,x]"),
+    list.map((numbers) => `[${numbers.join()}]`),
+    list.map((numbers) => `"[${numbers.join()}]"`),
+  );
+  const message = fc.array(part, { maxLength: 5 }).map((parts) => Buffer.from(parts.join("")));
+  // The same but for the digits, mostly.
+  const changed = (source: Buffer, digit: string) =>
+    Buffer.from(source.toString().replaceAll(/5|25/g, (digits) => digit.repeat(digits.length)));
+  const outline = (layout: Layout) => outlineOfLayout(layout, (bytes) => bytes.toString("latin1"));
+  let same = 0;
+  fc.assert(
+    fc.property(message, message, fc.constantFrom("5", "7", "", "x"), (some, other, digit) => {
+      for (const [one, another] of [
+        [some, other],
+        [some, changed(some, digit)],
+        [some, Buffer.concat([some, other])],
+        [some, some.subarray(0, -1)],
+      ] as const) {
+        const layouts = [layoutOf(one), layoutOf(another)] as const;
+        if (layouts[0] === null || layouts[0].counts.length === 0) continue;
+        const isSame = layouts[1] !== null && outline(layouts[0]) === outline(layouts[1]);
+        expect(hasLayout(another, layouts[0]), `${one} ${another}`).toBe(isSame);
+        if (isSame && !one.equals(another)) same += 1;
+      }
+    }),
+    { numRuns: 2_000 },
+  );
+  expect(same).toBeGreaterThan(50);
+});
+
 test("who knows how an outline names a list gets none of his own", () => {
-  const outline = outlineOf(Buffer.from(`[${decimals}]`))!;
+  const outline = outlineOf(layoutOf(Buffer.from(`[${decimals}]`))!);
   const name = JSON.parse(outline)[0] as string;
   expect(surveyJson(Buffer.from(outline))).toHaveLength(9);
   const guesses = ["4000000000", "1.5", "x", "-1"].map((count) => name.replace(/9$/, count));
