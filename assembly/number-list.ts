@@ -77,7 +77,7 @@ function scanBlock(at: usize, bytes: i32): i32 {
   const exponents = maskOf(isExponent(a), isExponent(b), isExponent(c), isExponent(d)) & inside;
   const minuses = equalTo(45, a, b, c, d) & inside;
   const comma = equalTo(44, a, b, c, d) & inside;
-  // Most lists have none, and to look for four kinds of them is the dearest of all.
+  // Many lists have none, and to look for four kinds of them costs the most.
   const others = inside & ~(digits | points | exponents | minuses | comma);
   const spaces = others == 0 ? 0 : others & maskOf(isSpace(a), isSpace(b), isSpace(c), isSpace(d));
   if (spaces != others) return isOther;

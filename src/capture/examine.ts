@@ -131,8 +131,8 @@ const lookForVersion = looking((...message) => {
 
 /**
  * Looks for something in messages that does not depend on their tensors' values, so most need not be read in full to be
- * known as sound, and what was found under one outline is true of every message that has it. Most have the layout of the
- * one before them: of those no outline is made.
+ * known as sound, and what was found under one outline is true of every message that has it. Where messages
+ * carry no id, most have the layout of the one before them: of those no outline is made.
  */
 function looking<Found>(
   look: (call: Call, body: Uint8Array, headerLength: number | null, parse: JsonReader) => Found,
@@ -145,8 +145,8 @@ function looking<Found>(
   const known = { infer: under("infer"), generate: under("generate"), predict: under("predict") };
   const latest: Partial<Record<Call, { layout: Layout; found: Found }>> = {};
   return (call, body, headerLength) => {
-    const before = latest[call];
-    if (before !== undefined && headerLength === null && hasLayout(body, before.layout)) return before.found;
+    const last = latest[call];
+    if (last !== undefined && headerLength === null && hasLayout(body, last.layout)) return last.found;
     try {
       // A stream of events is not one JSON text.
       if (headerLength !== null || call === "generate_stream") {
@@ -159,7 +159,7 @@ function looking<Found>(
       const told = layout.counts.length > 0 ? known[call](outline) : null;
       if (told !== null) {
         const { parts, counts } = layout;
-        // Of memory that is soon used again.
+        // Copied: the body's memory is overwritten with the next file.
         latest[call] = {
           layout: { parts: parts.map((part) => Buffer.from(part)), counts },
           found: told.found,

@@ -101,8 +101,11 @@ export function layoutOf(source: Buffer): Layout | null {
   return { parts, counts };
 }
 
-/** Whether {@link layoutOf} would say this of a message: all that costs is to look at its numbers. */
+/** Whether {@link layoutOf}, which this layout is from, would say it of a message, too: without anything made. */
 export function hasLayout(source: Uint8Array, { parts, counts }: Layout): boolean {
+  const last = parts.at(-1)!;
+  // Before all numbers are looked at in vain.
+  if (source.length < last.length || last.compare(source, source.length - last.length) !== 0) return false;
   let at = 0;
   for (let i = 0; ; i++) {
     const part = parts[i]!;
@@ -116,8 +119,8 @@ export function hasLayout(source: Uint8Array, { parts, counts }: Layout): boolea
 }
 
 /**
- * The text of a layout, in which how many numbers it has stands for each list: so that the engine's own parser can read
- * the little that is left. {@link fromOutline} puts numbers where the lists stood.
+ * The text of a layout, in which each list is replaced by how many numbers it has: so that the engine's own parser can
+ * read the little that is left. {@link fromOutline} puts numbers where the lists stood.
  */
 export function outlineOfLayout({ parts, counts }: Layout, textOf: (part: Buffer) => string): string {
   let text = textOf(parts[0]!);

@@ -225,6 +225,23 @@ test("of messages that differ in their numbers alone, each is judged by its own"
   expect([...judged].sort()).toEqual(["parse", "version 7"]);
 });
 
+test("what is known of a message outlives its memory, which the next is read into", () => {
+  const memory = Buffer.alloc(256);
+  const into = (text: string) => memory.subarray(0, memory.write(text));
+  const tensor = `{"name":"x","datatype":"FP32","shape":[9],"data":[${decimals}]}`;
+  const request = (key: string) => `{"parameters":{"${key}":7},"inputs":[${tensor}]}`;
+  const answer = (version: number) => `{"model_version":"${version}","outputs":[${tensor}]}`;
+  const sound = Buffer.from(request("other"));
+  for (const version of [1, 2, 2, 1, 3]) {
+    const found = examined("/v2/models/m/infer", sound, into(answer(version)));
+    expect(found).toBe(`version ${version}`);
+  }
+  for (const key of ["sequence_if", "sequence_id", "sequence_id", "sequence_if"]) {
+    const found = examined("/v2/models/m/infer", into(request(key)), Buffer.from(answer(1)));
+    expect(found, key).toBe(key === "sequence_id" ? "sequence" : "version 1");
+  }
+});
+
 test("messages have the same layout exactly when their outlines are the same", () => {
   const list = fc.array(fc.constantFrom("0.5", "-12.25", "1e-9"), { minLength: 7, maxLength: 9 });
   const part = fc.oneof(
