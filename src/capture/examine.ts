@@ -4,7 +4,6 @@ import { decodeContent } from "../protocol/content.js";
 import { headerLengthName, parseHeaderLength } from "../protocol/headers.js";
 import {
   type JsonReader,
-  layoutOfJson,
   outlineOf,
   parseJson,
   readOutline,
@@ -12,7 +11,7 @@ import {
   surveyJson,
 } from "../protocol/json.js";
 import { sequenceId, usesSharedMemory } from "../protocol/request-parameters.js";
-import { hasLayout, type Layout } from "../protocol/stand-in-numbers.js";
+import { hasLayout, type Layout, layoutOf } from "../protocol/stand-in-numbers.js";
 import { remembered } from "../remembered.js";
 import type { Capture, NotEligibleReason } from "./capture.js";
 import { headerPairs, type StoredRecord } from "./record.js";
@@ -152,7 +151,7 @@ function looking<Found>(
       if (headerLength !== null || call === "generate_stream") {
         return look(call, body, headerLength, surveyJson);
       }
-      const layout = layoutOfJson(body);
+      const layout = layoutOf(body);
       if (layout === null) return look(call, body, null, surveyEachValue);
       const outline = outlineOf(layout);
       // Without lists it is the whole message, and hardly another has it.

@@ -28,7 +28,7 @@ export function parseJson(source: string | Uint8Array): unknown {
  * cannot may be sound all the same.
  */
 export function surveyJson(source: string | Uint8Array): unknown {
-  const layout = typeof source === "string" ? null : layoutOfJson(source);
+  const layout = typeof source === "string" ? null : layoutOf(source);
   const value = layout === null ? undefined : readOutline(outlineOf(layout));
   return value === undefined ? surveyEachValue(source) : value;
 }
@@ -40,11 +40,6 @@ export function surveyEachValue(source: string | Uint8Array): unknown {
   // Only where all of it is ASCII does a place in the text say where it is in the bytes.
   const isAscii = text.length === source.length;
   return parseLosslessJson(text, isAscii ? standInNumbersOf(source) : standInNumbers);
-}
-
-/** {@link layoutOf} a message. */
-export function layoutOfJson(source: Uint8Array): Layout | null {
-  return layoutOf(Buffer.from(source.buffer, source.byteOffset, source.byteLength));
 }
 
 /** {@link outlineOfLayout} of UTF-8. @throws ProtocolError when it is none */

@@ -62,10 +62,11 @@ export interface Layout {
 /**
  * How JSON is laid out. Messages of one model mostly have the same layout.
  *
- * @returns parts that share the memory of `source`; null: it is not worth while, or there is an escape before a list, so
+ * @returns parts that share the memory of the message; null: it is not worth while, or there is an escape before a list, so
  *   that what is in a string and what is not is a parser's to know
  */
-export function layoutOf(source: Buffer): Layout | null {
+export function layoutOf(message: Uint8Array): Layout | null {
+  const source = Buffer.from(message.buffer, message.byteOffset, message.byteLength);
   const scan = scanNumberList;
   const parts: Buffer[] = [];
   const counts: number[] = [];
