@@ -35,7 +35,6 @@ const settings = z.object({
   UNDERSTUDY_GATEWAY_REQUEST_MS: count(10, 86_400_000).default(300_000),
   UNDERSTUDY_GATEWAY_HEAD_BYTES_MAX: count(1024, 16 * 1024 ** 2).default(64 * 1024),
   UNDERSTUDY_GATEWAY_CONNECTIONS_MAX: count(1, 1_000_000).default(10_000),
-  UNDERSTUDY_GATEWAY_PIPELINED_MAX: count(0, 10_000).default(64),
   UNDERSTUDY_GATEWAY_CLIENT_SILENCE_MS: count(10, 86_400_000).default(300_000),
   UNDERSTUDY_GATEWAY_PRIMARY_CONNECT_MS: count(10, 600_000).default(5_000),
   UNDERSTUDY_GATEWAY_PRIMARY_ANSWER_MS: count(10, 86_400_000).default(300_000),
@@ -104,8 +103,6 @@ export interface GatewaySettings {
   /** Largest head of a request or an answer. */
   headBytesMax: number;
   connectionsMax: number;
-  /** Requests that wait on one connection for the answer to the one before them. */
-  pipelinedMax: number;
   /** How long a client may take nothing of the answer that it is sent. */
   clientSilenceMs: number;
   primaryConnectMs: number;
@@ -210,7 +207,6 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
       requestMs: env.UNDERSTUDY_GATEWAY_REQUEST_MS,
       headBytesMax: env.UNDERSTUDY_GATEWAY_HEAD_BYTES_MAX,
       connectionsMax: env.UNDERSTUDY_GATEWAY_CONNECTIONS_MAX,
-      pipelinedMax: env.UNDERSTUDY_GATEWAY_PIPELINED_MAX,
       clientSilenceMs: env.UNDERSTUDY_GATEWAY_CLIENT_SILENCE_MS,
       primaryConnectMs: env.UNDERSTUDY_GATEWAY_PRIMARY_CONNECT_MS,
       primaryAnswerMs: env.UNDERSTUDY_GATEWAY_PRIMARY_ANSWER_MS,

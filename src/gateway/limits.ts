@@ -1,8 +1,5 @@
 /** The data plane's limits that are no settings; the others are in `Config.gateway`, with their reasons in the docs. */
 
-/** How often connections are held against the time that a client may take. */
-export const clientCheckMs = 5_000;
-
 /**
  * A client that waits for `100 Continue` is told so after this time, though the primary has not said it: not every
  * server does.
@@ -14,3 +11,6 @@ export const continueMs = 1_000;
  * head or right behind it, and makes one write of it. A larger one is passed on as it arrives.
  */
 export const wholeBodyBytesMax = 64 * 1024;
+
+/** What may have come of a body that is passed on as it arrives before there is a connection to pass it to. */
+export const earlyBytesMax = 256 * 1024;

@@ -1,15 +1,16 @@
-import type { ServerResponse } from "node:http";
+import { STATUS_CODES } from "node:http";
+import type { ServerConnection } from "../http1/server-connection.js";
 
 /** Answers as V2 servers do: `{"error": "…"}`. */
-export function answerError(response: ServerResponse, status: number, message: string): void {
-  answerJson(response, status, { error: message });
+export function answerError(client: ServerConnection, status: number, message: string): void {
+  answerJson(client, status, { error: message });
 }
 
-export function answerJson(response: ServerResponse, status: number, body: object): void {
-  const text = JSON.stringify(body);
-  response.writeHead(status, {
-    "content-type": "application/json",
-    "content-length": Buffer.byteLength(text),
-  });
-  response.end(text);
+export function answerJson(client: ServerConnection, status: number, body: object): void {
+  const bytes = Buffer.from(JSON.stringify(body));
+  const headers = ["Content-Type", "application/json", "Content-Length", String(bytes.length)];
+  const statusText = STATUS_CODES[status] ?? "";
+  client.begin({ status, statusText, headers, body: "length", contentLength: bytes.length }, true);
+  client.write(bytes);
+  client.end([]);
 }

@@ -1,5 +1,4 @@
 import cluster from "node:cluster";
-import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Config } from "../config.js";
 import { messageOf } from "../errors.js";
 import type { Logger } from "../log.js";
@@ -11,16 +10,12 @@ import type { GatewayConfig } from "../store/types.js";
 import { readAuthorities } from "../upstream/authorities.js";
 import { type CaptureLink, startCaptureLink } from "./capture-link.js";
 import { captureCloseMs } from "./deadlines.js";
-import { drainConnections } from "./drain.js";
 import { createGatewayMetrics } from "./metrics.js";
 import { answerMetrics } from "./metrics-port.js";
 import { createPrimaries } from "./primaries.js";
 import { buildRoutes } from "./routes.js";
 import { createGatewayServer, type ServerState } from "./server.js";
 import { createRouteStats, type RouteStats } from "./stats.js";
-
-/** How many turns of the event loop cut-off requests get to end; two are enough. */
-const turnsMax = 10;
 
 /**
  * Starts the data plane: the HTTP server in front of the primaries on this thread, and the capture side on another.
@@ -95,7 +90,7 @@ export async function startGateway(deps: { config: Config; log: Logger }): Promi
       spoolBytesMax: config.spoolBytesMax,
     });
     const metrics = await expose(registry, config);
-    const port = await listen(server, {
+    const port = await listen(server.socket, {
       host: config.host,
       port: config.gatewayPort,
       what: "gateway",
@@ -112,9 +107,7 @@ export async function startGateway(deps: { config: Config; log: Logger }): Promi
       },
       async close() {
         state.closing = true;
-        await drainConnections(server, limits.drainMs);
-        // Of a connection that was cut off, its request hears a turn later; it is to be counted in the last cut.
-        for (let turn = 0; state.inFlight > 0 && turn < turnsMax; turn++) await nextTurn();
+        await server.close(limits.drainMs);
         await linked.close(captureCloseMs);
         await primaries.close();
         await metrics.close();

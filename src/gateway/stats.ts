@@ -5,7 +5,6 @@ import { countDuration, createDurations, type Durations } from "./histogram.js";
  * answer; `broken`: the primary broke off in the midst of it.
  */
 export const endings = ["aborted", "1xx", "2xx", "3xx", "4xx", "5xx", "broken"] as const;
-const broken = endings.indexOf("broken");
 
 /** What is counted of one deployment's requests, or of all that belong to none. */
 export interface RouteStats {
@@ -36,16 +35,10 @@ export function createRouteStats(deployment: string): RouteStats {
 
 /**
  * Counts a request that is over.
- * @param answer of which Node says whether it has gone out whole
- * @param isBroken whether it was the primary that broke it off
+ * @param ending the status that its client was sent, whole; or why it was not
  */
-export function countRequest(
-  stats: RouteStats,
-  answer: { readonly writableFinished: boolean; readonly statusCode: number },
-  isBroken: boolean,
-  tookMs: number,
-): void {
-  const ending = answer.writableFinished ? Math.floor(answer.statusCode / 100) : isBroken ? broken : 0;
-  stats.ended[ending] = (stats.ended[ending] ?? 0) + 1;
+export function countRequest(stats: RouteStats, ending: number | "aborted" | "broken", tookMs: number): void {
+  const index = typeof ending === "number" ? Math.floor(ending / 100) : endings.indexOf(ending);
+  stats.ended[index] = (stats.ended[index] ?? 0) + 1;
   countDuration(stats.gateway, tookMs);
 }

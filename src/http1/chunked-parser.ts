@@ -1,4 +1,4 @@
-import { controls, MalformedResponse, readField } from "./response-head.js";
+import { controls, MalformedMessage, readField } from "./fields.js";
 
 const chunkSize = /^([0-9A-Fa-f]{1,12})[ \t]*(?:;.*)?$/;
 const CR = 0x0d;
@@ -8,6 +8,7 @@ const LF = 0x0a;
 export class ChunkedParser {
   readonly #events: { onBody(part: Buffer): void };
   readonly #lineBytesMax: number;
+  readonly #of: string;
   /** `size` and `trailer` are lines; `dataEnd` is the line break behind a chunk. */
   #state: "size" | "data" | "dataEnd" | "trailer" | "ended" = "size";
   #line = "";
@@ -15,9 +16,11 @@ export class ChunkedParser {
   #trailerBytes = 0;
   readonly rawTrailers: string[] = [];
 
-  constructor(events: { onBody(part: Buffer): void }, lineBytesMax: number) {
+  /** @param of whose body it is, for errors: `its answer` */
+  constructor(events: { onBody(part: Buffer): void }, lineBytesMax: number, of: string) {
     this.#events = events;
     this.#lineBytesMax = lineBytesMax;
+    this.#of = of;
   }
 
   get ended(): boolean {
@@ -26,7 +29,7 @@ export class ChunkedParser {
 
   /**
    * @returns up to where it has read: less than all only when the body has ended
-   * @throws MalformedResponse
+   * @throws MalformedMessage
    */
   push(bytes: Buffer, from: number): number {
     let at = from;
@@ -43,7 +46,7 @@ export class ChunkedParser {
       const end = feedAt < 0 ? bytes.length : feedAt + 1;
       this.#line += bytes.toString("latin1", at, end);
       if (this.#line.length > this.#lineBytesMax)
-        throw new MalformedResponse("a line between chunks is too long");
+        throw new MalformedMessage(`a line between chunks of ${this.#of} is too long`);
       at = end;
       if (feedAt >= 0) this.#takeLine();
     }
@@ -53,19 +56,19 @@ export class ChunkedParser {
   #takeLine(): void {
     const length = this.#line.length;
     if (this.#line.charCodeAt(length - 2) !== CR)
-      throw new MalformedResponse("a line between chunks ends with a bare LF");
+      throw new MalformedMessage(`a line between chunks of ${this.#of} ends with a bare LF`);
     const line = this.#line.slice(0, length - 2);
     this.#line = "";
     switch (this.#state) {
       case "size": {
         const size = controls.test(line) ? null : chunkSize.exec(line);
-        if (size === null) throw new MalformedResponse("a chunk of its answer has no proper size");
+        if (size === null) throw new MalformedMessage(`a chunk of ${this.#of} has no proper size`);
         this.#left = Number.parseInt(size[1]!, 16);
         this.#state = this.#left === 0 ? "trailer" : "data";
         break;
       }
       case "dataEnd":
-        if (line !== "") throw new MalformedResponse("a chunk of its answer is longer than it says");
+        if (line !== "") throw new MalformedMessage(`a chunk of ${this.#of} is longer than it says`);
         this.#state = "size";
         break;
       case "trailer":
@@ -74,8 +77,9 @@ export class ChunkedParser {
           break;
         }
         this.#trailerBytes += length;
-        if (this.#trailerBytes > this.#lineBytesMax) throw new MalformedResponse("its trailers are too long");
-        this.rawTrailers.push(...readField(line));
+        if (this.#trailerBytes > this.#lineBytesMax)
+          throw new MalformedMessage(`the trailers of ${this.#of} are too long`);
+        this.rawTrailers.push(...readField(line, this.#of));
         break;
     }
   }

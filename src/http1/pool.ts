@@ -1,14 +1,14 @@
 import { connect as connectTcp, isIP, type LookupFunction, type Socket } from "node:net";
 import { connect as connectTls, createSecureContext } from "node:tls";
 import { Scratch } from "../scratch.js";
+import { atOnce, Turn } from "./turn.js";
 import {
   type ConnectionLimits,
   type Sender,
   UpstreamConnection,
   type UpstreamHandler,
   type UpstreamRequest,
-} from "./connection.js";
-import { atOnce, Turn } from "./turn.js";
+} from "./upstream-connection.js";
 
 /** What most requests with their heads fit into. */
 const scratchBytes = 16 * 1024;

@@ -1,5 +1,6 @@
 import { ChunkedParser } from "./chunked-parser.js";
-import { MalformedResponse, parseResponseHead, type ResponseHead } from "./response-head.js";
+import { MalformedMessage } from "./fields.js";
+import { parseResponseHead, type ResponseHead } from "./response-head.js";
 
 /** What a parser tells, in this order: interim heads, the head, parts of the body, the end. */
 export interface ResponseEvents {
@@ -51,9 +52,9 @@ export class ResponseParser {
     this.#interim = 0;
   }
 
-  /** @throws MalformedResponse */
+  /** @throws MalformedMessage */
   push(bytes: Buffer): void {
-    if (this.#state === "idle") throw new MalformedResponse("it sent what was not asked for");
+    if (this.#state === "idle") throw new MalformedMessage("it sent what was not asked for");
     let at = 0;
     while (at < bytes.length) {
       // The end of an answer moves it on, and so may whoever is told of it.
@@ -99,7 +100,7 @@ export class ResponseParser {
     const all = this.#kept === null ? bytes.subarray(at) : Buffer.concat([this.#kept, bytes.subarray(at)]);
     const end = all.indexOf(headEnd, Math.max(0, before - 3));
     if ((end < 0 ? all.length : end) > this.#headBytesMax) {
-      throw new MalformedResponse(`its answer's head is larger than ${this.#headBytesMax} bytes`);
+      throw new MalformedMessage(`its answer's head is larger than ${this.#headBytesMax} bytes`);
     }
     if (end < 0) {
       // A copy: the reader's memory is used again.
@@ -112,7 +113,7 @@ export class ResponseParser {
     if (head.status < 200) {
       this.#interim += 1;
       if (head.status === 101 || this.#interim > interimMax) {
-        throw new MalformedResponse(`it answered ${head.status}, which was not asked for`);
+        throw new MalformedMessage(`it answered ${head.status}, which was not asked for`);
       }
       this.#events.onInterim(head);
       return next;
@@ -138,7 +139,8 @@ export class ResponseParser {
     if (!empty) {
       this.#state = body;
       this.#left = contentLength ?? 0;
-      if (body === "chunked") this.#chunked = new ChunkedParser(this.#events, this.#headBytesMax);
+      if (body === "chunked")
+        this.#chunked = new ChunkedParser(this.#events, this.#headBytesMax, "its answer");
     }
     this.#events.onHead(head, empty || more);
     if (empty) this.#end(noTrailers, more);

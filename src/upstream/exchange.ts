@@ -1,7 +1,8 @@
 import { messageOf, UnderstudyError } from "../errors.js";
-import { type UpstreamHandler, UpstreamTimeout } from "../http1/connection.js";
+import { MalformedMessage } from "../http1/fields.js";
 import type { UpstreamCall } from "../http1/pool.js";
-import { MalformedResponse, type ResponseHead } from "../http1/response-head.js";
+import type { ResponseHead } from "../http1/response-head.js";
+import { type UpstreamHandler, UpstreamTimeout } from "../http1/upstream-connection.js";
 import type { Aborts } from "./aborts.js";
 import { excerpt } from "./excerpt.js";
 import type { FailureKind } from "./observation.js";
@@ -297,7 +298,7 @@ function meaningOf(status: number): { failure: FailureKind; retriable: boolean }
 }
 
 function meaningOfError(error: Error): { failure: FailureKind; retriable: boolean } {
-  if (error instanceof MalformedResponse) return { failure: "protocol_error", retriable: false };
+  if (error instanceof MalformedMessage) return { failure: "protocol_error", retriable: false };
   if (error instanceof UpstreamTimeout) return { failure: "timeout", retriable: false };
   return { failure: "network", retriable: codeOf(error) === "ECONNREFUSED" };
 }

@@ -1,5 +1,5 @@
-import type { UpstreamHandler, UpstreamRequest } from "../http1/connection.js";
 import { createUpstreamPool, type UpstreamCall, type UpstreamPool } from "../http1/pool.js";
+import type { UpstreamHandler, UpstreamRequest } from "../http1/upstream-connection.js";
 import { connectMs, type Guard, keepAliveMs } from "./guard.js";
 
 /** Origins that are remembered; of more, the oldest are let go. */

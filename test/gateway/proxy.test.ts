@@ -381,7 +381,6 @@ test.each([
     const strict = await startTestGateway({
       UNDERSTUDY_DEFAULT_PRIMARY: source.url,
       UNDERSTUDY_GATEWAY_CLIENT_SILENCE_MS: "200",
-      UNDERSTUDY_GATEWAY_PIPELINED_MAX: "2000",
     });
     // Small answers fill the connection together: each waits until the one before has gone out.
     const asked = 2_000;

@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { loadConfig } from "../../src/config.js";
-import { drainConnections } from "../../src/gateway/drain.js";
 import { createPrimaries } from "../../src/gateway/primaries.js";
 import { createGatewayServer } from "../../src/gateway/server.js";
 import { createRouteStats } from "../../src/gateway/stats.js";
@@ -27,12 +26,11 @@ beforeAll(async () => {
     otherStats: createRouteStats(""),
     random: Math.random,
     limits,
-    checkMs: 50,
   });
-  port = await listen(server, { host: "127.0.0.1", port: 0, what: "test", setting: "none" });
+  port = await listen(server.socket, { host: "127.0.0.1", port: 0, what: "test", setting: "none" });
 });
 afterAll(async () => {
-  await drainConnections(server, 100);
+  await server.close(100);
   await primaries.close();
   await upstream.close();
 });

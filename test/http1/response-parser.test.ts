@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { MalformedResponse } from "../../src/http1/response-head.js";
+import { MalformedMessage } from "../../src/http1/fields.js";
 import { ResponseParser } from "../../src/http1/response-parser.js";
 
 interface Read {
@@ -61,7 +61,7 @@ function read(pieces: readonly Buffer[], { method = "POST", end = false } = {}):
     }
     if (end && !parser.finish()) return "cut off";
   } catch (error) {
-    if (error instanceof MalformedResponse) return "malformed";
+    if (error instanceof MalformedMessage) return "malformed";
     throw error;
   }
   return ended ? answer! : "unfinished";

@@ -25,7 +25,7 @@ export interface UpstreamRequest {
  * after it.
  */
 export interface UpstreamHandler {
-  /** The request goes out now; a streamed body may be written. */
+  /** The request goes out now; a streamed body may be written, of parts that stay as they are until it is over. */
   onSent(): void;
   /** Its status is below 200, and not 101. */
   onInterim(head: ResponseHead): void;
@@ -226,8 +226,10 @@ export class UpstreamConnection implements ResponseEvents, Writer {
   onEnd(rawTrailers: string[], surplus: boolean): void {
     const handler = this.#handler;
     this.#handler = null;
+    // What it was sent is the handler's memory: answered before it took all of it, it takes none any more.
+    const isTaken = this.#uploaded && this.#socket.writableLength === 0;
     // Before the handler is told: the client's next request may want this connection.
-    if (this.#keepAlive && !surplus && this.#uploaded && this.#state === "busy") this.#rest();
+    if (this.#keepAlive && !surplus && isTaken && this.#state === "busy") this.#rest();
     else this.destroy();
     handler?.onEnd(rawTrailers);
   }
@@ -262,14 +264,17 @@ export class UpstreamConnection implements ResponseEvents, Writer {
     for (let index = 0; index + 1 < headers.length; index += 2)
       head += `${headers[index]}: ${headers[index + 1]}\r\n`;
     this.#uploaded = body !== "stream" && body !== "chunked";
-    this.#handler!.onSent();
     if (typeof body === "string") {
+      this.#socket.cork();
       this.#socket.write(
         `${head}${body === "chunked" ? "transfer-encoding: chunked\r\n\r\n" : "\r\n"}`,
         "latin1",
       );
+      this.#handler!.onSent();
+      this.#socket.uncork();
       return;
     }
+    this.#handler!.onSent();
     if (body.length > joinedBytesMax) {
       this.#socket.cork();
       this.#socket.write(`${head}\r\n`, "latin1");
