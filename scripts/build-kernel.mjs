@@ -12,12 +12,25 @@ const kernels = [
     name: "numberListBinary",
     target: "src/protocol/generated/number-list-binary.ts",
   },
+  {
+    source: "assembly/checksum.ts",
+    name: "checksumBinary",
+    target: "src/capture/generated/checksum-binary.ts",
+    options: ["--importMemory"],
+  },
+  // The same over memory that threads share. Its limit is the most that WebAssembly can have: the host gives less.
+  {
+    source: "assembly/checksum.ts",
+    name: "sharedChecksumBinary",
+    target: "src/capture/generated/shared-checksum-binary.ts",
+    options: ["--importMemory", "--sharedMemory", "--maximumMemory", "65536", "--enable", "threads"],
+  },
 ];
-const options = ["--outFile", "kernel.wasm", "-O3", "--noAssert", "--runtime", "stub", "--enable", "simd"];
+const common = ["--outFile", "kernel.wasm", "-O3", "--noAssert", "--runtime", "stub", "--enable", "simd"];
 
-async function compiled(source) {
+async function compiled(source, options) {
   let binary;
-  const { error, stderr } = await asc.main([source, ...options], {
+  const { error, stderr } = await asc.main([source, ...common, ...options], {
     writeFile: (_, contents) => {
       binary = Buffer.from(contents);
     },
@@ -29,8 +42,8 @@ async function compiled(source) {
   return binary;
 }
 
-for (const { source, name, target } of kernels) {
-  const binary = await compiled(source);
+for (const { source, name, target, options = [] } of kernels) {
+  const binary = await compiled(source, options);
   const module = `// Compiled from ${source} by scripts/build-kernel.mjs.
 export const ${name}: Uint8Array = Buffer.from("${binary.toString("base64")}", "base64");
 `;

@@ -2,6 +2,7 @@ import { minuteOf } from "../ids.js";
 import type { Redactor } from "../redaction/redactor.js";
 import type { Account } from "./account.js";
 import type { DropReason } from "./capture.js";
+import type { Checksum } from "./checksum.js";
 import { readCut, type ServedCut } from "./cut.js";
 import {
   createStamp,
@@ -52,6 +53,8 @@ export interface Drain {
  */
 export function createDrain(deps: {
   ring: RingConsumer;
+  /** Reads the ring's memory where it lies. */
+  checksum: Checksum;
   spool: Spool;
   account: Account;
   /** Number of the cut that will cover what is spooled now. */
@@ -74,7 +77,7 @@ export function createDrain(deps: {
 }): Drain {
   const { ring, spool, account, nextCut, onCut, hasRoom, onSpoolError, redactorOf, onRedactionError } = deps;
   const { isOff, sequenceRateOf, bodyBytesMax, clock } = deps;
-  const stamp = createStamp();
+  const stamp = createStamp(deps.checksum);
   let clean = true;
   const hold = createSequenceHold<Unwritten>({
     clock,

@@ -2,11 +2,13 @@ import { randomFillSync } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { v7 } from "uuid";
 import type { Sample } from "./capture.js";
-import { alignedSize, type RingProducer, recordKind } from "./ring.js";
+import { type Checksum, checksum } from "./checksum.js";
+import { alignedSize, type RingProducer, recordKind, slabBytes } from "./ring.js";
 
 /**
  * One exchange as bytes, the same in the ring and in a spool file, so that it is copied once and never re-encoded.
  * The serving thread writes all but checksum, cut and id, which the capture thread stamps in place. Little-endian.
+ * Behind these lie the request's body, the answer's, and the text: what is known last.
  */
 const offset = {
   size: 0,
@@ -25,6 +27,9 @@ const offset = {
   id: 64,
   payload: 80,
 } as const;
+
+/** A capture as older versions wrote it: its text comes first, and its checksum is a CRC-32. */
+const olderKind = 1;
 
 const largeChunkBytes = 16 * 1024;
 
@@ -72,15 +77,48 @@ export interface SeenExchange {
   responseBytes: number;
 }
 
+/** A slab that a request's body is read into, where it will lie as part of its record. */
+export interface BodySlab {
+  readonly ring: RingProducer;
+  readonly at: number;
+  /** For the body. */
+  readonly bytes: Buffer;
+}
+
+/** Where a body of so many bytes is to be read to; null: it is too large for that, or all slabs are in use. */
+export function takeBodySlab(ring: RingProducer, bytes: number): BodySlab | null {
+  if (offset.payload + bytes > slabBytes) return null;
+  const at = ring.takeSlab();
+  return at < 0
+    ? null
+    : { ring, at, bytes: ring.data.subarray(at + offset.payload, at + offset.payload + bytes) };
+}
+
 /** Copies an exchange into the ring. False: it does not fit. */
 export function writeExchange(ring: RingProducer, seen: SeenExchange): boolean {
   const text = textOf(seen);
-  const bytes = offset.payload + text.length + seen.requestBytes + seen.responseBytes;
-  const at = ring.reserve(bytes, recordKind.capture);
+  const at = ring.reserve(recordBytes(seen, text), recordKind.capture);
   if (at < 0) return false;
-  writeFields(ring.data, at, seen, text);
+  const responseAt = writeChunks(ring.data, at + offset.payload, seen.requestChunks);
+  writeRest(ring.data, at, responseAt, seen, text);
   ring.publish();
   return true;
+}
+
+/**
+ * Hands an exchange over whose whole request lies in the slab. False: it does not fit, or the slab is of another ring;
+ * the slab stays with the caller.
+ */
+export function writeInSlab(ring: RingProducer, slab: BodySlab, seen: SeenExchange): boolean {
+  const text = textOf(seen);
+  const bytes = recordBytes(seen, text);
+  if (ring !== slab.ring || bytes > slabBytes) return false;
+  writeRest(ring.data, slab.at, slab.at + offset.payload + seen.requestBytes, seen, text);
+  return ring.publishSlab(slab.at, bytes);
+}
+
+function recordBytes({ requestBytes, responseBytes }: SeenExchange, text: string): number {
+  return offset.payload + requestBytes + responseBytes + text.length;
 }
 
 /** What is known of an exchange once it was redacted. */
@@ -101,11 +139,11 @@ export function encodeRecord(seen: SeenExchange, marks: RecordMarks): Buffer {
     (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
   const text = `${textOf(seen)}\r${ascii}`;
-  const bytes = offset.payload + text.length + seen.requestBytes + seen.responseBytes;
-  const data = Buffer.alloc(alignedSize(bytes));
+  const data = Buffer.alloc(alignedSize(recordBytes(seen, text)));
   data.writeInt32LE(data.length, offset.size);
   data.writeInt32LE(recordKind.capture, offset.kind);
-  writeFields(data, 0, seen, text);
+  const responseAt = writeChunks(data, offset.payload, seen.requestChunks);
+  writeRest(data, 0, responseAt, seen, text);
   return data;
 }
 
@@ -113,7 +151,8 @@ function textOf(seen: SeenExchange): string {
   return `${seen.method}\n${seen.path}\n${seen.rule}${seen.gaps === null ? "" : `\n${seen.gaps}`}\r${seen.requestHeaders.join("\n")}\r${seen.responseHeaders.join("\n")}`;
 }
 
-function writeFields(data: Buffer, at: number, seen: SeenExchange, text: string): void {
+/** Writes all but the request's body. */
+function writeRest(data: Buffer, at: number, responseAt: number, seen: SeenExchange, text: string): void {
   data.writeInt32LE(seen.deploymentId, at + offset.deploymentId);
   data.writeDoubleLE(seen.sequence, at + offset.sequence);
   data.writeDoubleLE(seen.receivedAtMs, at + offset.receivedAtMs);
@@ -123,12 +162,16 @@ function writeFields(data: Buffer, at: number, seen: SeenExchange, text: string)
   data.writeInt32LE(text.length, at + offset.textBytes);
   data.writeInt32LE(seen.requestBytes, at + offset.requestBytes);
   data.writeInt32LE(seen.responseBytes, at + offset.responseBytes);
-  let end = at + offset.payload;
-  // Node hands over head and headers as latin1, one character for each byte.
-  data.write(text, end, "latin1");
-  end += text.length;
-  for (const chunk of seen.requestChunks) end = copyChunk(data, chunk, end);
-  for (const chunk of seen.responseChunks) end = copyChunk(data, chunk, end);
+  const textAt = writeChunks(data, responseAt, seen.responseChunks);
+  // Head and headers are latin1, one character for each byte.
+  data.write(text, textAt, "latin1");
+}
+
+/** @returns where they end */
+function writeChunks(data: Buffer, at: number, chunks: readonly Uint8Array[]): number {
+  let end = at;
+  for (const chunk of chunks) end = copyChunk(data, chunk, end);
+  return end;
 }
 
 /** Into shared memory V8 copies word by word: a large chunk is copied three times as fast by a call of Node's. */
@@ -142,7 +185,8 @@ function copyChunk(data: Buffer, chunk: Uint8Array, at: number): number {
 /** Gives a record its id, the number of the cut that will cover it, and its checksum. */
 export type Stamp = (data: Buffer, at: number, size: number, cut: number) => void;
 
-export function createStamp(): Stamp {
+/** @param sum for the checksum; the default serves any memory */
+export function createStamp(sum: Checksum = checksum): Stamp {
   // Asking the kernel for a few random bytes at a time is the dearest part of an id.
   const pool = new Uint8Array(randomBytesKept);
   let used = pool.length;
@@ -159,7 +203,7 @@ export function createStamp(): Stamp {
   return (data, at, size, cut) => {
     data.writeDoubleLE(cut, at + offset.cut);
     v7({ msecs: receivedAtOf(data, at), random: random() }, data, at + offset.id);
-    data.writeUInt32LE(crc32(data.subarray(at + checkedFrom, at + size)), at + offset.checksum);
+    data.writeUInt32LE(sum(data, at + checkedFrom, at + size), at + offset.checksum);
   };
 }
 
@@ -194,9 +238,16 @@ export function soundRecordSize(data: Buffer, at: number): number {
   if (at + offset.payload > data.length) return 0;
   const size = data.readInt32LE(at);
   if (size < offset.payload || at + size > data.length) return 0;
-  if (data.readInt32LE(at + offset.kind) !== recordKind.capture) return 0;
-  const checksum = crc32(data.subarray(at + checkedFrom, at + size));
-  return checksum === data.readUInt32LE(at + offset.checksum) ? size : 0;
+  const from = at + checkedFrom;
+  const stated = data.readUInt32LE(at + offset.checksum);
+  switch (data.readInt32LE(at + offset.kind)) {
+    case recordKind.capture:
+      return checksum(data, from, at + size) === stated ? size : 0;
+    case olderKind:
+      return crc32(data.subarray(from, at + size)) === stated ? size : 0;
+    default:
+      return 0;
+  }
 }
 
 /** Reads a sound record. Bodies share its memory. */
@@ -204,11 +255,12 @@ export function readRecord(data: Buffer, at: number): StoredRecord {
   const textBytes = data.readInt32LE(at + offset.textBytes);
   const requestBytes = data.readInt32LE(at + offset.requestBytes);
   const responseBytes = data.readInt32LE(at + offset.responseBytes);
-  const textAt = at + offset.payload;
-  const requestAt = textAt + textBytes;
+  const isOlder = data.readInt32LE(at + offset.kind) === olderKind;
+  const requestAt = at + offset.payload + (isOlder ? textBytes : 0);
   const responseAt = requestAt + requestBytes;
+  const textAt = isOlder ? at + offset.payload : responseAt + responseBytes;
   const [line = "", request = "", response = "", marks = ""] = data
-    .toString("latin1", textAt, requestAt)
+    .toString("latin1", textAt, textAt + textBytes)
     .split("\r");
   const [method = "", path = "", rule = "", gaps] = line.split("\n");
   return {

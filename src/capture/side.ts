@@ -5,6 +5,7 @@ import { messageOf } from "../errors.js";
 import type { Logger } from "../log.js";
 import type { Catalogue } from "../store/groups.js";
 import { type Account, createAccount, type KeptCounts } from "./account.js";
+import { createSharedChecksum } from "./checksum.js";
 import { createDrain } from "./drain.js";
 import { epochFiles, openEpoch } from "./epoch.js";
 import { createHolder } from "./holder.js";
@@ -113,6 +114,7 @@ export function startCaptureSide(deps: {
 
   const drain = createDrain({
     ring: createRingConsumer(memory.ring),
+    checksum: createSharedChecksum(memory.ring.data),
     spool,
     account,
     nextCut: () => live.cut + 1,

@@ -1,7 +1,7 @@
 import { minuteOf } from "../ids.js";
 import type { DropReason } from "./capture.js";
 import { type ServedMinute, writeCut } from "./cut.js";
-import { type SeenExchange, writeExchange } from "./record.js";
+import { type BodySlab, type SeenExchange, takeBodySlab, writeExchange, writeInSlab } from "./record.js";
 import type { RingProducer } from "./ring.js";
 import type { SequenceWriter } from "./sequences.js";
 
@@ -58,8 +58,14 @@ export interface Tally {
   receive(deployment: DeploymentTally, nowMs: number): MinuteTally;
   sampledOut(minute: MinuteTally): void;
   dropped(minute: MinuteTally, reason: DropReason): void;
-  /** Copies the exchange to the capture side; dropped as `buffer_full` when there is no room. */
-  handOver(minute: MinuteTally, seen: SeenExchange): void;
+  /** Where a request's body may be read to, for it to need no copy; null: nowhere. It is handed over, or given back. */
+  slabFor(bytes: number): BodySlab | null;
+  /**
+   * Copies the exchange to the capture side; dropped as `buffer_full` when there is no room.
+   * @param slab that its request's body lies in
+   * @returns whether the slab was handed over with it
+   */
+  handOver(minute: MinuteTally, seen: SeenExchange, slab: BodySlab | null): boolean;
   /** Requests of each deployment so far. */
   received(): Map<number, number>;
   /** What was given up on this thread so far; for metrics. */
@@ -185,19 +191,23 @@ export function createTally(deps: {
       end(minute);
     },
 
-    handOver(minute, seen) {
-      if (!writeExchange(ring, seen)) {
+    slabFor: (bytes) => takeBodySlab(ring, bytes),
+
+    handOver(minute, seen, slab) {
+      const inSlab = slab !== null && writeInSlab(ring, slab, seen);
+      if (!inSlab && !writeExchange(ring, seen)) {
         if (seen.sample === "left_out") {
           // Only a sequence could have wanted it: no loss of the sample, but a gap in what is seen.
           deployments.get(minute.deploymentId)!.gaps += 1;
           tally.sampledOut(minute);
         } else tally.dropped(minute, "buffer_full");
-        return;
+        return false;
       }
       end(minute);
       sinceCut.captures += 1;
       sinceCut.bytes += seen.requestBytes + seen.responseBytes;
       if (sinceCut.captures >= cutCaptures || sinceCut.bytes >= cutBytes) tally.cut();
+      return inSlab;
     },
 
     received: () => new Map([...deployments].map(([id, deployment]) => [id, deployment.received])),

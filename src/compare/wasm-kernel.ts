@@ -1,5 +1,6 @@
 import { elementBytes, elementCount } from "../tensor/dtype.js";
 import type { Datatype, Tensor } from "../tensor/tensor.js";
+import { WebAssembly } from "../webassembly.js";
 import { decadeStarts } from "./decades.js";
 import { kernelBinary } from "./generated/kernel-binary.js";
 import { type ElementRule, type Kernel, type Measurement, worstMax } from "./kernel.js";
@@ -7,13 +8,6 @@ import { visitFinitePairs } from "./pairs.js";
 import { plainKernel } from "./plain-kernel.js";
 import { addNonFinite, isPrecise, measurementOf, newTotals, type Totals } from "./totals.js";
 import { offerWorst } from "./worst.js";
-
-// Declared in TypeScript's DOM library only.
-declare const WebAssembly: {
-  validate(code: Uint8Array): boolean;
-  Module: new (code: Uint8Array) => object;
-  Instance: new (module: object) => { exports: unknown };
-};
 
 /** Where in the kernel's memory something begins. */
 type Place = { readonly value: number };

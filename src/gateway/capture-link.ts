@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
-import { createRingMemory, createRingProducer } from "../capture/ring.js";
+import { createRingMemory, createRingProducer, slabBytes } from "../capture/ring.js";
 import { createSequenceMemory, createSequenceWriter } from "../capture/sequences.js";
 import type { EndedEpoch, SharedMemory, SideStats } from "../capture/side.js";
 import { createTally, type Tally } from "../capture/tally.js";
@@ -15,6 +15,8 @@ import type { GatewayConfig } from "../store/types.js";
 const threadMain = join(packageRoot, "dist/src/capture/thread.js");
 /** How old what Postgres knows of a gateway may be. */
 const cutEveryMs = 500;
+/** For bodies that are read to where the capture side finds them, beside the buffer and up to a quarter of it. */
+const slabBytesMax = 64 * 1024 ** 2;
 /** A gateway serves even if its capture thread does not come up; most of the time it needs under a second. */
 const readyMs = 10_000;
 /** Before a new thread is started; longer with each that did not come up. */
@@ -68,7 +70,8 @@ export async function startCaptureLink(deps: {
   let onClosed: () => void = () => {};
 
   function openLife(): Life {
-    const memory = { ring: createRingMemory(config.bufferBytes), sequences: createSequenceMemory() };
+    const slabs = Math.floor(Math.min(config.bufferBytes / 4, slabBytesMax) / slabBytes);
+    const memory = { ring: createRingMemory(config.bufferBytes, slabs), sequences: createSequenceMemory() };
     const ring = createRingProducer(memory.ring);
     const sequences = createSequenceWriter(memory.sequences);
     const tally = createTally({ ring, sequences, clock: Date.now });

@@ -1,3 +1,4 @@
+import type { LentMemory } from "../http1/body-memory.js";
 import { passRequestTrailers, passResponseTrailers, withoutLength } from "../http1/headers.js";
 import { UpstreamBusy, type UpstreamCall } from "../http1/pool.js";
 import type { RequestHead } from "../http1/request-head.js";
@@ -50,6 +51,10 @@ export class Exchange implements RequestHandler, UpstreamHandler {
 
   constructor(parts: ExchangeParts) {
     this.#parts = parts;
+  }
+
+  bodyMemory(bytes: number): LentMemory | null {
+    return bytes <= wholeBodyBytesMax ? null : (this.#parts.sighting?.bodyMemory(bytes) ?? null);
   }
 
   start(): void {

@@ -19,6 +19,10 @@ export class OwnAnswer implements RequestHandler {
     this.#stats = stats;
   }
 
+  bodyMemory(): null {
+    return null;
+  }
+
   start(): void {
     answerJson(this.#client, this.#status, this.#body);
   }

@@ -1,6 +1,8 @@
 import type { DropReason } from "../capture/capture.js";
+import type { BodySlab, SeenExchange } from "../capture/record.js";
 import type { TargetRule } from "../capture/settings.js";
 import type { DeploymentTally, MinuteTally, Tally } from "../capture/tally.js";
+import type { LentMemory } from "../http1/body-memory.js";
 import type { DeploymentRoute } from "./routes.js";
 import { matchingRule, rulesStillOpen } from "./targets.js";
 
@@ -17,6 +19,8 @@ export interface CaptureBudget {
  * wanted it.
  */
 export interface Sighting {
+  /** Where the request's body, of so many bytes, is to be read to, for its capture to need no copy; null: anywhere. */
+  bodyMemory(bytes: number): LentMemory | null;
   /** @param contentLength of the request; null when it is not said beforehand */
   request(headers: readonly string[], contentLength: number | null): void;
   requestChunk(chunk: Uint8Array): void;
@@ -108,10 +112,28 @@ class OpenSighting implements Sighting {
   #requestBytes = 0;
   #responseBytes = 0;
   #status = 0;
+  /** That the request's body is read into, until it was handed over or given back. */
+  #slab: BodySlab | null = null;
 
   constructor(known: Sighted) {
     this.#known = known;
     this.#openedMs = known.rules === null ? 0 : performance.now();
+  }
+
+  bodyMemory(bytes: number): LentMemory | null {
+    const { rules, budget, tally } = this.#known;
+    // One that no rule may want is not worth a slab.
+    if (!this.#open || rules !== null || bytes > budget.bodyBytesMax) return null;
+    const slab = tally.slabFor(bytes);
+    if (slab === null) return null;
+    this.#slab = slab;
+    return {
+      bytes: slab.bytes,
+      giveBack: () => {
+        if (this.#slab !== null) slab.ring.giveSlabBack(slab.at);
+        this.#slab = null;
+      },
+    };
   }
 
   request(headers: readonly string[], contentLength: number | null): void {
@@ -152,7 +174,8 @@ class OpenSighting implements Sighting {
       }
       rule = matched?.name ?? "";
     }
-    tally.handOver(minute, {
+    const slab = this.#slab;
+    const seen: SeenExchange = {
       deploymentId: this.#known.deploymentId,
       sequence: this.#known.sequence,
       receivedAtMs: this.#known.receivedAtMs,
@@ -169,7 +192,8 @@ class OpenSighting implements Sighting {
       requestBytes: this.#requestBytes,
       responseChunks: this.#responseChunks,
       responseBytes: this.#responseBytes,
-    });
+    };
+    if (tally.handOver(minute, seen, slab)) this.#slab = null;
     this.#end();
   }
 

@@ -1,6 +1,16 @@
 /** Larger bodies are not read in one piece: whoever announces one would be given its memory before it sends a byte. */
 export const wholeBytesMax = 4 * 1024 ** 2;
+/** Bodies up to this size are always given memory in one piece. */
+export const contiguousBytesMax = 64 * 1024;
+/** Larger ones, as long as so much is lent altogether: beyond it they are copied in pieces, which are soon gone. */
+const lentBytesMax = 256 * 1024 ** 2;
 const leastBytes = 4 * 1024;
+/** Memory that a body is read into, for as long as anyone may read or write it. */
+export interface LentMemory {
+  readonly bytes: Buffer;
+  giveBack(): void;
+}
+
 /** What is kept for the next bodies, over all sizes. */
 const keptBytesMax = 64 * 1024 ** 2;
 
@@ -12,10 +22,13 @@ export class BodyMemory {
   /** By size, each twice the one before. */
   readonly #free: Buffer[][] = [];
   #keptBytes = 0;
+  #lentBytes = 0;
 
-  /** @returns at least so many bytes, holding whatever */
-  take(bytes: number): Buffer {
+  /** @returns at least so many bytes, holding whatever; null: too much is lent already */
+  take(bytes: number): Buffer | null {
     const size = sizeClass(bytes);
+    if (bytes > contiguousBytesMax && this.#lentBytes + (leastBytes << size) > lentBytesMax) return null;
+    this.#lentBytes += leastBytes << size;
     const kept = this.#free[size]?.pop();
     if (kept === undefined) return Buffer.allocUnsafeSlow(leastBytes << size);
     this.#keptBytes -= kept.length;
@@ -24,6 +37,7 @@ export class BodyMemory {
 
   /** Nobody reads or writes it any more. */
   giveBack(memory: Buffer): void {
+    this.#lentBytes -= memory.length;
     if (this.#keptBytes + memory.length > keptBytesMax) return;
     this.#keptBytes += memory.length;
     const size = sizeClass(memory.length);

@@ -36,6 +36,8 @@ export function parseRequestHead(text: string): RequestHead {
   const first = requestLine.exec(line);
   if (first === null || controls.test(line))
     throw new MalformedMessage("the request does not begin with an HTTP/1.1 request line");
+  // Passed on, it would make a tunnel of a connection that others use.
+  if (first[1] === "CONNECT") throw new UnsupportedRequest("the method CONNECT is not supported");
   const isOld = first[3] === "0";
   const fields = readFields(text, lineEnd, request);
   const { raw, contentLength, transferEncoding } = fields;

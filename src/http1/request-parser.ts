@@ -111,7 +111,7 @@ export class RequestParser {
     return at + end + headEnd.length - before;
   }
 
-  /** What begins with no letter is no HTTP, and may never end as a head does: TLS, say. */
+  /** What begins with no visible character is no HTTP, and may never end as a head does: TLS, say. */
   #refuseNoise(start: Buffer): void {
     if (start[0]! < 0x21 || start[0]! > 0x7e)
       throw new MalformedMessage("the request does not begin with an HTTP/1.1 request line");

@@ -1,7 +1,7 @@
 import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import type { Scratch } from "../scratch.js";
-import { type BodyMemory, wholeBytesMax } from "./body-memory.js";
+import { type BodyMemory, type LentMemory, wholeBytesMax } from "./body-memory.js";
 import { MalformedMessage } from "./fields.js";
 import { type RequestHead, UnsupportedRequest } from "./request-head.js";
 import { HeadTooLarge, type RequestEvents, RequestParser } from "./request-parser.js";
@@ -16,11 +16,13 @@ const lingerMs = 2_000;
 
 /** Who sees to a request. */
 export interface RequestHandler {
-  /** Called once, first. */
+  /** Called once, before all others. */
   start(): void;
+  /** Where a body of so many bytes is to be read to; null: to memory of the server's. Called before its first part. */
+  bodyMemory(bytes: number): LentMemory | null;
   /**
    * @param part stays as it is until the request is over; those of a body of known length, up to
-   * {@link wholeBytesMax}, lie one behind the other
+   * `contiguousBytesMax`, lie one behind the other
    * @returns false: no more until `resume`
    */
   onRequestPart(part: Buffer): boolean;
@@ -85,11 +87,12 @@ export class ServerConnection implements RequestEvents, Writer {
   #head: RequestHead | null = null;
   #phase: Phase = "idle";
   #isFirst = true;
-  /** When the pool's clock was first looked at in this phase; a request's body goes on with its head's time. */
+  /** When the server first looked at it in this phase; a request's body goes on with its head's time. */
   #sinceMs: number | null = null;
 
   // The request's body.
   #memory: Buffer | null = null;
+  #lent: LentMemory | null = null;
   #received = 0;
   /** Where the next read goes; null: to the memory that all connections share. */
   #into: Buffer | null = null;
@@ -124,7 +127,7 @@ export class ServerConnection implements RequestEvents, Writer {
   attach(socket: Socket): void {
     this.#socket = socket;
     socket.on("error", () => this.destroy());
-    socket.on("end", () => this.destroy());
+    socket.on("end", () => this.#onClientEnd());
     socket.on("close", () => this.destroy());
     socket.on("drain", () => this.#handler?.onClientDrain());
     socket.on("timeout", () => {
@@ -134,7 +137,7 @@ export class ServerConnection implements RequestEvents, Writer {
   }
 
   get isIdle(): boolean {
-    return this.#phase === "idle" || this.#phase === "lingering";
+    return this.#phase === "lingering" || (this.#phase === "idle" && !this.#parser.isInHead);
   }
 
   /** Where the next read should go; null: to memory that is used again for any other. */
@@ -189,16 +192,14 @@ export class ServerConnection implements RequestEvents, Writer {
     if (this.#phase === "idle") this.#enter("body");
     else this.#phase = "body";
     this.#held = head.expectsContinue && head.body !== "none";
-    const { contentLength } = head.passed;
-    if (head.body === "length" && contentLength! <= wholeBytesMax)
-      this.#memory = this.#server.memory.take(contentLength!);
-    const handler = this.#server.handle(head, this);
-    this.#handler = handler;
-    handler.start();
+    this.#handler = this.#server.handle(head, this);
+    this.#handler.start();
   }
 
   onBody(part: Buffer): void {
     if (this.#handler === null) return;
+    // Only now: to announce a body costs nothing.
+    if (this.#received === 0) this.#takeMemory(this.#handler);
     const kept = this.#keep(part);
     this.#received += part.length;
     if (!this.#handler.onRequestPart(kept)) this.#pause();
@@ -207,6 +208,7 @@ export class ServerConnection implements RequestEvents, Writer {
   onRequestEnd(rawTrailers: string[]): void {
     if (this.#handler === null) return;
     this.#requestEnded = true;
+    this.#into = null;
     this.#held = false;
     this.#phase = "waiting";
     this.#handler.onRequestEnd(rawTrailers);
@@ -222,7 +224,7 @@ export class ServerConnection implements RequestEvents, Writer {
 
   /** After `onRequestPart` returned false. */
   resume(): void {
-    if (this.#ahead === null) this.#resume();
+    if (this.#ahead === null || this.#ahead.length <= aheadBytesMax) this.#resume();
   }
 
   /** The client may send its body, if it waits for that. */
@@ -247,10 +249,12 @@ export class ServerConnection implements RequestEvents, Writer {
    * @param more whether either follows at once
    */
   begin(head: AnswerHead, more: boolean): void {
-    this.#answer = head;
+    // To HEAD the head is the answer, whatever it says of a body.
+    const isBodiless = this.#head!.method === "HEAD";
+    this.#answer = isBodiless ? { ...head, body: "none" } : head;
     // A client that was not told to go on may yet send its body, or not: nothing else can follow.
     this.#last = this.#server.closing || !this.#head!.keepAlive || this.#held;
-    if (head.body === "unknown") {
+    if (this.#answer.body === "unknown") {
       if (this.#head!.isOld) this.#last = true;
       else this.#chunked = true;
     }
@@ -259,7 +263,8 @@ export class ServerConnection implements RequestEvents, Writer {
 
   /** @returns false: the next part should wait for `onClientDrain` */
   write(part: Buffer): boolean {
-    const { contentLength } = this.#answer!;
+    const { body, contentLength } = this.#answer!;
+    if (body === "none") return true;
     if (!this.#headSent && part.length === contentLength && part.length <= joinedBytesMax) {
       this.#only = part;
       return true;
@@ -313,10 +318,17 @@ export class ServerConnection implements RequestEvents, Writer {
     this.#phase = "gone";
     this.#socket.destroy();
     this.#over();
+    this.#giveBack();
     this.#server.onGone(this);
   }
 
   // What is between.
+
+  /** The client sends no more: it is gone, but for an answer that it has asked for, and that is going out. */
+  #onClientEnd(): void {
+    if (this.#answerEnded && this.#unwritten > 0) this.#last = true;
+    else this.destroy();
+  }
 
   /** @returns what is behind the request; null: nothing */
   #parse(bytes: Buffer): Buffer | null {
@@ -329,6 +341,14 @@ export class ServerConnection implements RequestEvents, Writer {
     }
     this.#aim();
     return end < bytes.length && this.#parser.ended ? bytes.subarray(end) : null;
+  }
+
+  #takeMemory(handler: RequestHandler): void {
+    const { body, passed } = this.#head!;
+    const bytes = passed.contentLength!;
+    if (body !== "length" || bytes > wholeBytesMax) return;
+    this.#lent = handler.bodyMemory(bytes);
+    this.#memory = this.#lent?.bytes ?? this.#server.memory.take(bytes);
   }
 
   /** The memory that a part stays in. */
@@ -440,9 +460,7 @@ export class ServerConnection implements RequestEvents, Writer {
     this.#handler = null;
     handler.onOver(this.#requestEnded);
     // While the socket reads into it, it can be nobody else's.
-    if (this.#memory !== null && this.#into === null) this.#server.memory.giveBack(this.#memory);
-    this.#memory = null;
-    this.#into = null;
+    if (this.#into === null || this.#phase === "gone") this.#giveBack();
     this.#received = 0;
     this.#requestEnded = false;
     this.#held = false;
@@ -466,13 +484,22 @@ export class ServerConnection implements RequestEvents, Writer {
     this.#resume();
   }
 
+  #giveBack(): void {
+    if (this.#lent !== null) this.#lent.giveBack();
+    else if (this.#memory !== null) this.#server.memory.giveBack(this.#memory);
+    this.#lent = null;
+    this.#memory = null;
+    this.#into = null;
+  }
+
   #refuse(status: number, message: string): void {
-    this.#server.onRefused(status);
     // Of an answer that has begun nothing can be taken back.
     if (this.#answer !== null) {
       this.destroy();
       return;
     }
+    // One that somebody sees to is counted there, as cut off.
+    if (this.#handler === null) this.#server.onRefused(status);
     const body = JSON.stringify({ error: message });
     const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/json\r\n`;
     this.#socket.write(

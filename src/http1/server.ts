@@ -41,7 +41,8 @@ export interface HttpServer {
 }
 
 export function createHttpServer({ limits, handle, onRefused }: HttpServerOptions): HttpServer {
-  const connections = new Set<ServerConnection>();
+  /** With the sockets as they were accepted, by which Node counts them. */
+  const connections = new Map<ServerConnection, Socket>();
   // All connections read into the same memory: each deals with what it read before another reads.
   const buffer = Buffer.allocUnsafeSlow(readBytes);
   const owner = {
@@ -52,28 +53,28 @@ export function createHttpServer({ limits, handle, onRefused }: HttpServerOption
     closing: false as boolean,
     handle,
     onRefused,
-    onGone: (connection: ServerConnection) => void connections.delete(connection),
+    onGone(connection: ServerConnection) {
+      connections.get(connection)?.destroy();
+      connections.delete(connection);
+    },
   } satisfies ConnectionServer;
 
   const socket = createTcpServer({ noDelay: true, pauseOnConnect: true }, (accepted) => {
     const handle = takeHandle(accepted);
-    if (connections.size >= limits.connectionsMax) {
-      handle.close();
-      return;
-    }
     const callback = (read: number, memory: Uint8Array) =>
       connection.receive((memory as Buffer).subarray(0, read));
     const onread = { buffer: () => connection.into ?? buffer, callback };
     const connection = new ServerConnection(owner);
     connection.attach(new Socket({ handle, onread } as ConstructorParameters<typeof Socket>[0]));
-    connections.add(connection);
+    connections.set(connection, accepted);
   });
+  socket.maxConnections = limits.connectionsMax;
 
   const shortestMs = Math.min(limits.headMs, limits.requestMs, limits.keepAliveMs);
   const timer = setInterval(
     () => {
       const nowMs = performance.now();
-      for (const connection of connections) connection.check(nowMs);
+      for (const connection of connections.keys()) connection.check(nowMs);
     },
     Math.min(1_000, Math.max(10, shortestMs / 4)),
   ).unref();
@@ -85,7 +86,7 @@ export function createHttpServer({ limits, handle, onRefused }: HttpServerOption
       const closed = new Promise<void>((resolve) => void socket.close(() => resolve()));
       const startedMs = performance.now();
       for (let tookMs = 0; connections.size > 0; tookMs = performance.now() - startedMs) {
-        for (const connection of connections)
+        for (const connection of connections.keys())
           if (tookMs >= deadlineMs || (tookMs >= idleGraceMs && connection.isIdle)) connection.destroy();
         await sleep(sweepMs);
       }
@@ -95,18 +96,13 @@ export function createHttpServer({ limits, handle, onRefused }: HttpServerOption
   };
 }
 
-interface Handle {
-  close(): void;
-}
-
 /**
  * A server's sockets have memory of their own for each read, which Node gives them and collects. Only sockets that one
  * makes oneself can be given memory to read into, and they are made from a handle, which has no public name.
  */
-function takeHandle(accepted: Socket): Handle {
-  const holder = accepted as unknown as { _handle: Handle | null };
+function takeHandle(accepted: Socket): object {
+  const holder = accepted as unknown as { _handle: object | null };
   const handle = holder._handle!;
   holder._handle = null;
-  accepted.destroy();
   return handle;
 }

@@ -1,11 +1,5 @@
+import { WebAssembly } from "../webassembly.js";
 import { numberListBinary } from "./generated/number-list-binary.js";
-
-// Declared in TypeScript's DOM library only.
-declare const WebAssembly: {
-  validate(code: Uint8Array): boolean;
-  Module: new (code: Uint8Array) => object;
-  Instance: new (module: object) => { exports: unknown };
-};
 
 /** A list of numbers of which at least one is not whole; `end` is behind its closing bracket. */
 export interface NumberList {

@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createFileStore } from "../../src/blobs/file-store.js";
 import { createAccount } from "../../src/capture/account.js";
+import { createSharedChecksum } from "../../src/capture/checksum.js";
 import { createDrain } from "../../src/capture/drain.js";
 import { type Epoch, epochFiles, openEpoch } from "../../src/capture/epoch.js";
 import { openReservation } from "../../src/capture/reservation.js";
@@ -129,6 +130,7 @@ export function createHistory(folder: string, blobsFolder: string) {
   const reserver = createReserver(openReservation(join(folder, epochFiles.reservation)), sequences);
   const drain = createDrain({
     ring: createRingConsumer(ring),
+    checksum: createSharedChecksum(ring.data),
     spool,
     account,
     nextCut: () => live.cut + 1,
@@ -170,24 +172,28 @@ export function createHistory(folder: string, blobsFolder: string) {
       else if (how === "aborted") tally.dropped(one.minute, "client_abort");
       else {
         const body = Buffer.from(how === "captured" ? '{"inputs":[]}' : "not JSON");
-        tally.handOver(one.minute, {
-          deploymentId: one.deployment.deploymentId,
-          sequence: one.sequence,
-          receivedAtMs: one.atMs,
-          primaryMs: 1,
-          status: 200,
-          sample: "base",
-          rule: "",
-          gaps: null,
-          method: "POST",
-          path: "/v2/models/m/infer",
-          requestHeaders: [],
-          responseHeaders: [],
-          requestChunks: [body],
-          requestBytes: body.length,
-          responseChunks: [],
-          responseBytes: 0,
-        });
+        tally.handOver(
+          one.minute,
+          {
+            deploymentId: one.deployment.deploymentId,
+            sequence: one.sequence,
+            receivedAtMs: one.atMs,
+            primaryMs: 1,
+            status: 200,
+            sample: "base",
+            rule: "",
+            gaps: null,
+            method: "POST",
+            path: "/v2/models/m/infer",
+            requestHeaders: [],
+            responseHeaders: [],
+            requestChunks: [body],
+            requestBytes: body.length,
+            responseChunks: [],
+            responseBytes: 0,
+          },
+          null,
+        );
       }
     },
     cut: () => tally.cut(),

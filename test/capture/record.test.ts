@@ -1,5 +1,7 @@
+import { crc32 } from "node:zlib";
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { createSharedChecksum } from "../../src/capture/checksum.js";
 import {
   createStamp,
   encodeRecord,
@@ -7,9 +9,16 @@ import {
   readRecord,
   type StoredRecord,
   soundRecordSize,
+  takeBodySlab,
   writeExchange,
+  writeInSlab,
 } from "../../src/capture/record.js";
-import { createRingConsumer, createRingMemory, createRingProducer } from "../../src/capture/ring.js";
+import {
+  createRingConsumer,
+  createRingMemory,
+  createRingProducer,
+  slabBytes,
+} from "../../src/capture/ring.js";
 import { timeOfId } from "../../src/ids.js";
 
 const latin1 = fc.stringMatching(/^[\x21-\x7e\xa0-\xff]{0,20}$/);
@@ -106,6 +115,87 @@ test("a record that was redacted carries what was, whatever the names are", () =
       expect(requestBody.equals(Buffer.concat(requestChunks))).toBe(true);
       expect(responseBody.equals(Buffer.concat(responseChunks))).toBe(true);
     }),
+  );
+});
+
+/** As older versions wrote it: of another kind, with its text before the bodies, and a CRC-32. */
+function olderRecord(record: Buffer): Buffer {
+  const [textBytes, requestBytes, responseBytes] = [44, 48, 52].map((at) => record.readInt32LE(at)) as [
+    number,
+    number,
+    number,
+  ];
+  const older = Buffer.from(record);
+  older.writeInt32LE(1, 4);
+  const textAt = 80 + requestBytes + responseBytes;
+  record.copy(older, 80, textAt, textAt + textBytes);
+  record.copy(older, 80 + textBytes, 80, textAt);
+  older.writeUInt32LE(crc32(older.subarray(12)), 8);
+  return older;
+}
+
+test("what an older version left in the spool is read as it was meant", () => {
+  const marks = { redacted: ["input:x"], subject: null, sequencePlace: null };
+  fc.assert(
+    fc.property(exchange, fc.nat(), (seen, position) => {
+      const data = encodeRecord(seen, marks);
+      createStamp()(data, 0, data.length, 7);
+      const older = olderRecord(data);
+      expect(soundRecordSize(older, 0)).toBe(older.length);
+      expect(readRecord(older, 0)).toEqual(readRecord(data, 0));
+      const byte = position % older.length;
+      older[byte] = older[byte]! ^ 1;
+      expect(soundRecordSize(older, 0)).toBe(0);
+    }),
+  );
+});
+
+test("an exchange whose body was read into a slab is read as any other, and takes the slab with it", () => {
+  fc.assert(
+    fc.property(exchange, fc.integer({ min: 1, max: slabBytes }), (seen, bytes) => {
+      const memory = createRingMemory(8192, 1);
+      const ring = createRingProducer(memory);
+      const slab = takeBodySlab(ring, bytes);
+      if (bytes > slabBytes - 80) {
+        expect(slab).toBeNull();
+        return;
+      }
+      expect(takeBodySlab(ring, 1)).toBeNull();
+      slab!.bytes.fill(bytes % 251);
+      const inSlab = { ...seen, requestChunks: [slab!.bytes], requestBytes: bytes };
+      if (!writeInSlab(ring, slab!, inSlab)) {
+        expect(bytes + seen.responseBytes).toBeGreaterThan(slabBytes - 2_000);
+        return;
+      }
+      const consumer = createRingConsumer(memory);
+      const { at, size } = consumer.next()!;
+      createStamp(createSharedChecksum(memory.data))(consumer.data, at, size, 42);
+      const data = Buffer.from(consumer.data.subarray(at, at + size));
+      expect(soundRecordSize(data, 0)).toBe(size);
+      const { requestBody, responseBody, sequence, path } = readRecord(data, 0);
+      expect(requestBody.equals(Buffer.alloc(bytes, bytes % 251))).toBe(true);
+      expect(responseBody.equals(Buffer.concat(seen.responseChunks))).toBe(true);
+      expect([sequence, path]).toEqual([seen.sequence, seen.path]);
+      expect(takeBodySlab(ring, 1)).toBeNull();
+      consumer.release();
+      expect(takeBodySlab(ring, 1)).not.toBeNull();
+    }),
+    { numRuns: 50 },
+  );
+});
+
+test("a slab of a ring that is gone is not handed over; its bytes can still be copied", () => {
+  const [seen] = fc.sample(exchange, 1);
+  const slab = takeBodySlab(createRingProducer(createRingMemory(8192, 1)), 10)!;
+  const memory = createRingMemory(8192, 1);
+  const ring = createRingProducer(memory);
+  const exchanged = { ...seen!, requestChunks: [slab.bytes.fill("s")], requestBytes: 10 };
+  expect(writeInSlab(ring, slab, exchanged)).toBe(false);
+  expect(writeExchange(ring, exchanged)).toBe(true);
+  const consumer = createRingConsumer(memory);
+  const { at, size } = consumer.next()!;
+  expect(readRecord(Buffer.from(consumer.data.subarray(at, at + size)), 0).requestBody.toString()).toBe(
+    "s".repeat(10),
   );
 });
 

@@ -100,3 +100,55 @@ test("what is reserved and not published is never seen", () => {
   expect(consumer.next()).toMatchObject({ kind: recordKind.cut, size: 24 });
   expect(consumer.next()).toBeNull();
 });
+
+test("slabs take their places among the records as they are published, and none is used again before it is released", () => {
+  const act = fc.oneof(
+    ...["take", "publish", "giveBack", "record", "read", "release"].map((name) => fc.constant(name)),
+  );
+  fc.assert(
+    fc.property(fc.array(act, { minLength: 50, maxLength: 200 }), fc.nat(), (acts, seed) => {
+      const memory = createRingMemory(4096, 4);
+      const producer = createRingProducer(memory);
+      const consumer = createRingConsumer(memory);
+      const filling = new Map<number, number>();
+      const written: number[] = [];
+      const unread = new Set<number>();
+      const reading = new Set<number>();
+      let count = 0;
+      for (const name of acts) {
+        const [slab] = [...filling.keys()].slice(seed % Math.max(1, filling.size));
+        if (name === "take") {
+          const at = producer.takeSlab();
+          if (at < 0) continue;
+          expect(filling.has(at) || unread.has(at) || reading.has(at)).toBe(false);
+          filling.set(at, ++count);
+        } else if (name === "record") {
+          const at = producer.reserve(16, recordKind.capture);
+          if (at < 0) continue;
+          producer.data.writeInt32LE(++count, at + header);
+          producer.publish();
+          written.push(count);
+        } else if (name === "read") {
+          const record = consumer.next();
+          expect(record === null).toBe(written.length === 0);
+          if (record === null) continue;
+          expect(record.kind).toBe(recordKind.capture);
+          expect(consumer.data.readInt32LE(record.at + header)).toBe(written.shift());
+          if (unread.delete(record.at)) reading.add(record.at);
+        } else if (name === "release") {
+          consumer.release();
+          reading.clear();
+        } else if (slab !== undefined) {
+          producer.data.writeInt32LE(filling.get(slab)!, slab + header);
+          if (name === "giveBack") producer.giveSlabBack(slab);
+          else if (producer.publishSlab(slab, 100)) {
+            written.push(filling.get(slab)!);
+            unread.add(slab);
+          } else continue;
+          filling.delete(slab);
+        }
+      }
+    }),
+    { numRuns: 300 },
+  );
+});

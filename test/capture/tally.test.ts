@@ -18,24 +18,28 @@ test.each<[SeenSample, { sampledOut: number; dropped: Record<string, number> }]>
   });
   const deployment = tally.open(1)!;
   const minute = tally.receive(deployment, nowMs);
-  tally.handOver(minute, {
-    deploymentId: 1,
-    sequence: 0,
-    receivedAtMs: nowMs,
-    primaryMs: 1,
-    status: 200,
-    sample,
-    rule: "",
-    gaps: 0,
-    method: "POST",
-    path: "/v2/models/m/infer",
-    requestHeaders: [],
-    responseHeaders: [],
-    requestChunks: [Buffer.alloc(300)],
-    requestBytes: 300,
-    responseChunks: [],
-    responseBytes: 0,
-  });
+  tally.handOver(
+    minute,
+    {
+      deploymentId: 1,
+      sequence: 0,
+      receivedAtMs: nowMs,
+      primaryMs: 1,
+      status: 200,
+      sample,
+      rule: "",
+      gaps: 0,
+      method: "POST",
+      path: "/v2/models/m/infer",
+      requestHeaders: [],
+      responseHeaders: [],
+      requestChunks: [Buffer.alloc(300)],
+      requestBytes: 300,
+      responseChunks: [],
+      responseBytes: 0,
+    },
+    null,
+  );
   expect(minute).toMatchObject({ received: 1, inFlight: 0, ...counts });
   // Either way a sequence that was under way is not whole any more.
   expect(deployment.gaps).toBe(1);

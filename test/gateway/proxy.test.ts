@@ -578,6 +578,24 @@ describe("bad requests end at the gateway, and harm no other", () => {
   );
 });
 
+test("beyond so many connections a client is turned away, until another has left", async () => {
+  const small = await startTestGateway({
+    UNDERSTUDY_DEFAULT_PRIMARY: upstream.url,
+    UNDERSTUDY_GATEWAY_CONNECTIONS_MAX: "2",
+  });
+  const kept = [await openRaw(small.port, ""), await openRaw(small.port, "")];
+  const answered = () =>
+    send(small.port, { path: "/healthz" }).then(
+      ({ status }) => status,
+      () => null,
+    );
+  expect(await eventually(answered, (status) => status === null, { everyMs: 10 })).toBeNull();
+  kept[0]!.socket.destroy();
+  expect(await eventually(answered, (status) => status === 200, { everyMs: 10 })).toBe(200);
+  kept[1]!.socket.destroy();
+  await small.remove();
+});
+
 test("the default primary's own path comes before every path", async () => {
   const prefixed = await startTestGateway({ UNDERSTUDY_DEFAULT_PRIMARY: `${upstream.url}/serving/` });
   await send(prefixed.port, { path: "/v2/health/ready?a=1" });
