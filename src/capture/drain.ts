@@ -211,7 +211,6 @@ export function createDrain(deps: {
             continue;
           }
         }
-        stamp(ring.data, at, size, nextCut());
         const atMs = receivedAtOf(ring.data, at);
         const dayNumber = dayNumberOf(atMs);
         const joins =
@@ -223,6 +222,8 @@ export function createDrain(deps: {
           if (batch) flush(batch);
           batch = { deploymentId, atMs, dayNumber, from: at, to: at, minutes: new Map() };
         }
+        // Behind the write of what lay elsewhere: a large record is still in the processor's cache when its own turn comes.
+        stamp(ring.data, at, size, nextCut());
         const minuteMs = minuteOf(atMs);
         batch!.to = at + size;
         batch!.minutes.set(minuteMs, (batch!.minutes.get(minuteMs) ?? 0) + 1);

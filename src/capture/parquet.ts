@@ -1,7 +1,7 @@
-import { crc32 } from "node:zlib";
 import { parquetMetadata, parquetRead } from "hyparquet";
 import { ByteWriter, type ColumnSource, parquetWrite } from "hyparquet-writer";
 import { Scratch } from "../scratch.js";
+import { checksum } from "./checksum.js";
 
 /** Of a row, beside its byte arrays, and of a file, beside its rows: as much as there mostly is, and more. */
 const expectedBytes = { row: 400, file: 16 * 1024 };
@@ -29,7 +29,9 @@ export function bodyColumn(name: string, bodies: readonly Uint8Array[]): ColumnS
   let repeats = 0;
   const data = bodies.map((body) => {
     // Few bodies are alike at both ends and yet not equal; only those are read to be told apart.
-    const known = keptUnder(byEnds, hashOfEnds(body), body) ?? keptUnder(byChecksum, crc32(body), body);
+    const known =
+      keptUnder(byEnds, hashOfEnds(body), body) ??
+      keptUnder(byChecksum, checksum(body, 0, body.length), body);
     if (known === null || known === body) return body;
     repeats += 1;
     return known;

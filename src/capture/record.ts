@@ -1,6 +1,7 @@
 import { randomFillSync } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { v7 } from "uuid";
+import { copyBytes } from "../copy-bytes.js";
 import type { Sample } from "./capture.js";
 import { type Checksum, checksum } from "./checksum.js";
 import { alignedSize, type RingProducer, recordKind, slabBytes } from "./ring.js";
@@ -30,8 +31,6 @@ const offset = {
 
 /** A capture as older versions wrote it: its text comes first, and its checksum is a CRC-32. */
 const olderKind = 1;
-
-const largeChunkBytes = 16 * 1024;
 
 const idBytes = 16;
 const randomBytesKept = 256 * idBytes;
@@ -105,16 +104,13 @@ export function writeExchange(ring: RingProducer, seen: SeenExchange): boolean {
   return true;
 }
 
-/**
- * Hands an exchange over whose whole request lies in the slab. False: it does not fit, or the slab is of another ring;
- * the slab stays with the caller.
- */
-export function writeInSlab(ring: RingProducer, slab: BodySlab, seen: SeenExchange): boolean {
+/** Hands an exchange over whose whole request lies in the slab. False: it does not fit, and the slab stays with the caller. */
+export function writeInSlab({ ring, at, bytes: { length } }: BodySlab, seen: SeenExchange): boolean {
   const text = textOf(seen);
   const bytes = recordBytes(seen, text);
-  if (ring !== slab.ring || bytes > slabBytes) return false;
-  writeRest(ring.data, slab.at, slab.at + offset.payload + seen.requestBytes, seen, text);
-  return ring.publishSlab(slab.at, bytes);
+  if (bytes > slabBytes) return false;
+  writeRest(ring.data, at, at + offset.payload + length, seen, text);
+  return ring.publishSlab(at, bytes);
 }
 
 function recordBytes({ requestBytes, responseBytes }: SeenExchange, text: string): number {
@@ -170,15 +166,7 @@ function writeRest(data: Buffer, at: number, responseAt: number, seen: SeenExcha
 /** @returns where they end */
 function writeChunks(data: Buffer, at: number, chunks: readonly Uint8Array[]): number {
   let end = at;
-  for (const chunk of chunks) end = copyChunk(data, chunk, end);
-  return end;
-}
-
-/** Into shared memory V8 copies word by word: a large chunk is copied three times as fast by a call of Node's. */
-function copyChunk(data: Buffer, chunk: Uint8Array, at: number): number {
-  const end = at + chunk.length;
-  if (chunk.length < largeChunkBytes) data.set(chunk, at);
-  else data.fill(chunk, at, end);
+  for (const chunk of chunks) end = copyBytes(chunk, data, end);
   return end;
 }
 

@@ -78,7 +78,7 @@ export interface RingProducer {
   giveSlabBack(at: number): void;
   /** The next record is the one of `bytes` in this slab. False: there is no room, and the slab is still the producer's. */
   publishSlab(at: number, bytes: number): boolean;
-  /** Bytes of the ring that the consumer has not released yet. */
+  /** Bytes that the consumer has not released yet, slabs as wholes. */
   used(): number;
 }
 
@@ -100,6 +100,15 @@ export function createRingProducer(memory: RingMemory): RingProducer {
     data.writeInt32LE(kind, at + kindOffset);
     // What lay there before belongs to another request: none of it may be kept as padding.
     data.fill(0, at + bytes, at + size);
+  }
+
+  /** Takes back what the consumer has released. */
+  function reclaim(): void {
+    published = published.filter((slab) => {
+      if (Atomics.load(control, wordOf(slab)) === ofConsumer) return true;
+      free.push(slab);
+      return false;
+    });
   }
 
   const producer: RingProducer = {
@@ -129,11 +138,7 @@ export function createRingProducer(memory: RingMemory): RingProducer {
       Atomics.store(control, headWord, head);
     },
     takeSlab() {
-      published = published.filter((slab) => {
-        if (Atomics.load(control, wordOf(slab)) === ofConsumer) return true;
-        free.push(slab);
-        return false;
-      });
+      reclaim();
       return free.pop() ?? -1;
     },
     giveSlabBack(at) {
@@ -150,7 +155,8 @@ export function createRingProducer(memory: RingMemory): RingProducer {
       return true;
     },
     used() {
-      return (head - Atomics.load(control, tailWord) + capacity) % capacity;
+      reclaim();
+      return published.length * slabBytes + ((head - Atomics.load(control, tailWord) + capacity) % capacity);
     },
   };
   return producer;

@@ -194,7 +194,7 @@ export function createTally(deps: {
     slabFor: (bytes) => takeBodySlab(ring, bytes),
 
     handOver(minute, seen, slab) {
-      const inSlab = slab !== null && writeInSlab(ring, slab, seen);
+      const inSlab = slab !== null && writeInSlab(slab, seen);
       if (!inSlab && !writeExchange(ring, seen)) {
         if (seen.sample === "left_out") {
           // Only a sequence could have wanted it: no loss of the sample, but a gap in what is seen.

@@ -60,6 +60,7 @@ export async function startCaptureLink(deps: {
 }): Promise<CaptureLink> {
   const { config, gateway, onDeployments, onTally, log } = deps;
   const { secret: _, ...threadConfig } = config;
+  const slabs = Math.floor(Math.min(config.bufferBytes / 4, slabBytesMax) / slabBytes);
   const ended: EndedEpoch[] = [];
   let stats: SideStats = { spoolBytes: 0, clockOffsetMs: 0, totals: new Map() };
   let closing = false;
@@ -70,7 +71,6 @@ export async function startCaptureLink(deps: {
   let onClosed: () => void = () => {};
 
   function openLife(): Life {
-    const slabs = Math.floor(Math.min(config.bufferBytes / 4, slabBytesMax) / slabBytes);
     const memory = { ring: createRingMemory(config.bufferBytes, slabs), sequences: createSequenceMemory() };
     const ring = createRingProducer(memory.ring);
     const sequences = createSequenceWriter(memory.sequences);
@@ -151,7 +151,7 @@ export async function startCaptureLink(deps: {
     get up() {
       return up;
     },
-    ring: () => ({ usedBytes: life.used(), bytes: config.bufferBytes }),
+    ring: () => ({ usedBytes: life.used(), bytes: config.bufferBytes + slabs * slabBytes }),
 
     async close(deadlineMs) {
       closing = true;

@@ -1,5 +1,6 @@
 import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
+import { copyBytes } from "../copy-bytes.js";
 import type { Scratch } from "../scratch.js";
 import { type BodyMemory, type LentMemory, wholeBytesMax } from "./body-memory.js";
 import { MalformedMessage } from "./fields.js";
@@ -355,8 +356,7 @@ export class ServerConnection implements RequestEvents, Writer {
   #keep(part: Buffer): Buffer {
     if (this.#memory === null) return Buffer.from(part);
     if (this.#inPlace) return part;
-    this.#memory.set(part, this.#received);
-    return this.#memory.subarray(this.#received, this.#received + part.length);
+    return this.#memory.subarray(this.#received, copyBytes(part, this.#memory, this.#received));
   }
 
   /** The rest of a body is read to where it stays, and not a byte of what is behind it. */

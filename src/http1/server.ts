@@ -41,8 +41,7 @@ export interface HttpServer {
 }
 
 export function createHttpServer({ limits, handle, onRefused }: HttpServerOptions): HttpServer {
-  /** With the sockets as they were accepted, by which Node counts them. */
-  const connections = new Map<ServerConnection, Socket>();
+  const connections = new Set<ServerConnection>();
   // All connections read into the same memory: each deals with what it read before another reads.
   const buffer = Buffer.allocUnsafeSlow(readBytes);
   const owner = {
@@ -53,28 +52,29 @@ export function createHttpServer({ limits, handle, onRefused }: HttpServerOption
     closing: false as boolean,
     handle,
     onRefused,
-    onGone(connection: ServerConnection) {
-      connections.get(connection)?.destroy();
-      connections.delete(connection);
-    },
+    onGone: (connection: ServerConnection) => void connections.delete(connection),
   } satisfies ConnectionServer;
 
   const socket = createTcpServer({ noDelay: true, pauseOnConnect: true }, (accepted) => {
+    // Not by `maxConnections`: of several processes, Node would hand it on from one to the next for as long as all are full.
+    if (connections.size >= limits.connectionsMax) {
+      accepted.destroy();
+      return;
+    }
     const handle = takeHandle(accepted);
     const callback = (read: number, memory: Uint8Array) =>
       connection.receive((memory as Buffer).subarray(0, read));
     const onread = { buffer: () => connection.into ?? buffer, callback };
     const connection = new ServerConnection(owner);
     connection.attach(new Socket({ handle, onread } as ConstructorParameters<typeof Socket>[0]));
-    connections.set(connection, accepted);
+    connections.add(connection);
   });
-  socket.maxConnections = limits.connectionsMax;
 
   const shortestMs = Math.min(limits.headMs, limits.requestMs, limits.keepAliveMs);
   const timer = setInterval(
     () => {
       const nowMs = performance.now();
-      for (const connection of connections.keys()) connection.check(nowMs);
+      for (const connection of connections) connection.check(nowMs);
     },
     Math.min(1_000, Math.max(10, shortestMs / 4)),
   ).unref();
@@ -86,7 +86,7 @@ export function createHttpServer({ limits, handle, onRefused }: HttpServerOption
       const closed = new Promise<void>((resolve) => void socket.close(() => resolve()));
       const startedMs = performance.now();
       for (let tookMs = 0; connections.size > 0; tookMs = performance.now() - startedMs) {
-        for (const connection of connections.keys())
+        for (const connection of connections)
           if (tookMs >= deadlineMs || (tookMs >= idleGraceMs && connection.isIdle)) connection.destroy();
         await sleep(sweepMs);
       }
@@ -104,5 +104,6 @@ function takeHandle(accepted: Socket): object {
   const holder = accepted as unknown as { _handle: object | null };
   const handle = holder._handle!;
   holder._handle = null;
+  accepted.destroy();
   return handle;
 }

@@ -110,7 +110,7 @@ export function createHistory(folder: string, blobsFolder: string) {
   };
   writeFileSync(join(folder, epochFiles.identity), JSON.stringify(identity));
   const clock = { ms: identity.startedAtMs };
-  const ring = createRingMemory(16 * 1024);
+  const ring = createRingMemory(16 * 1024, 2);
   const sequences = createSequenceMemory();
   const tally = createTally({
     ring: createRingProducer(ring),
@@ -172,7 +172,10 @@ export function createHistory(folder: string, blobsFolder: string) {
       else if (how === "aborted") tally.dropped(one.minute, "client_abort");
       else {
         const body = Buffer.from(how === "captured" ? '{"inputs":[]}' : "not JSON");
-        tally.handOver(
+        // Every other body comes by a slab, as long as there is one.
+        const slab = one.sequence % 2 === 0 ? tally.slabFor(body.length) : null;
+        slab?.bytes.set(body);
+        const isTaken = tally.handOver(
           one.minute,
           {
             deploymentId: one.deployment.deploymentId,
@@ -187,13 +190,14 @@ export function createHistory(folder: string, blobsFolder: string) {
             path: "/v2/models/m/infer",
             requestHeaders: [],
             responseHeaders: [],
-            requestChunks: [body],
+            requestChunks: [slab?.bytes ?? body],
             requestBytes: body.length,
             responseChunks: [],
             responseBytes: 0,
           },
-          null,
+          slab,
         );
+        if (slab !== null && !isTaken) slab.ring.giveSlabBack(slab.at);
       }
     },
     cut: () => tally.cut(),
