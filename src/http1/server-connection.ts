@@ -1,9 +1,9 @@
 import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
-import { copyBytes } from "../copy-bytes.js";
 import type { Scratch } from "../scratch.js";
-import { type BodyMemory, type LentMemory, wholeBytesMax } from "./body-memory.js";
+import type { BodyMemory, LentMemory } from "./body-memory.js";
 import { MalformedMessage } from "./fields.js";
+import { IncomingBody } from "./incoming-body.js";
 import { type RequestHead, UnsupportedRequest } from "./request-head.js";
 import { HeadTooLarge, type RequestEvents, RequestParser } from "./request-parser.js";
 import type { Writer, Writing } from "./turn.js";
@@ -91,14 +91,7 @@ export class ServerConnection implements RequestEvents, Writer {
   /** When the server first looked at it in this phase; a request's body goes on with its head's time. */
   #sinceMs: number | null = null;
 
-  // The request's body.
-  #memory: Buffer | null = null;
-  #lent: LentMemory | null = null;
-  #received = 0;
-  /** Where the next read goes; null: to the memory that all connections share. */
-  #into: Buffer | null = null;
-  /** Whether what is being parsed lies where it stays. */
-  #inPlace = false;
+  readonly #body: IncomingBody;
   #requestEnded = false;
   #held = false;
   #ahead: Buffer | null = null;
@@ -114,6 +107,7 @@ export class ServerConnection implements RequestEvents, Writer {
   #unwritten = 0;
   #answered = false;
   #watched = false;
+  readonly #lend = (bytes: number) => this.#handler!.bodyMemory(bytes);
   readonly #onWritten = (error?: Error | null) => {
     this.#unwritten -= 1;
     if (!error && this.#unwritten === 0 && this.#answerEnded) this.#onAnswered();
@@ -122,6 +116,7 @@ export class ServerConnection implements RequestEvents, Writer {
   constructor(server: ConnectionServer) {
     this.#server = server;
     this.#parser = new RequestParser(this, server.limits.headBytesMax);
+    this.#body = new IncomingBody(server.memory);
   }
 
   /** To be called once, first. @param socket whose bytes are passed to `receive`, read to `into` */
@@ -143,7 +138,7 @@ export class ServerConnection implements RequestEvents, Writer {
 
   /** Where the next read should go; null: to memory that is used again for any other. */
   get into(): Buffer | null {
-    return this.#into;
+    return this.#body.into;
   }
 
   /** @returns false: no more bytes until the socket is resumed */
@@ -153,7 +148,6 @@ export class ServerConnection implements RequestEvents, Writer {
       this.#keepAhead(Buffer.concat([this.#ahead ?? none, bytes]));
       return !this.#paused;
     }
-    this.#inPlace = bytes.buffer === this.#memory?.buffer;
     const rest = this.#parse(bytes);
     // A copy: the memory that all connections share is used again.
     if (rest !== null) this.#keepAhead(Buffer.from(rest));
@@ -200,16 +194,15 @@ export class ServerConnection implements RequestEvents, Writer {
   onBody(part: Buffer): void {
     if (this.#handler === null) return;
     // Only now: to announce a body costs nothing.
-    if (this.#received === 0) this.#takeMemory(this.#handler);
-    const kept = this.#keep(part);
-    this.#received += part.length;
-    if (!this.#handler.onRequestPart(kept)) this.#pause();
+    if (!this.#body.hasBegun && this.#head!.body === "length")
+      this.#body.begin(this.#head!.passed.contentLength!, this.#lend);
+    if (!this.#handler.onRequestPart(this.#body.keep(part))) this.#pause();
   }
 
   onRequestEnd(rawTrailers: string[]): void {
     if (this.#handler === null) return;
     this.#requestEnded = true;
-    this.#into = null;
+    this.#body.aim(0);
     this.#held = false;
     this.#phase = "waiting";
     this.#handler.onRequestEnd(rawTrailers);
@@ -319,7 +312,7 @@ export class ServerConnection implements RequestEvents, Writer {
     this.#phase = "gone";
     this.#socket.destroy();
     this.#over();
-    this.#giveBack();
+    this.#body.free(false);
     this.#server.onGone(this);
   }
 
@@ -340,32 +333,8 @@ export class ServerConnection implements RequestEvents, Writer {
       if (!(error instanceof MalformedMessage)) throw error;
       this.#refuse(statusOf(error), error.message);
     }
-    this.#aim();
+    this.#body.aim(this.#parser.left);
     return end < bytes.length && this.#parser.ended ? bytes.subarray(end) : null;
-  }
-
-  #takeMemory(handler: RequestHandler): void {
-    const { body, passed } = this.#head!;
-    const bytes = passed.contentLength!;
-    if (body !== "length" || bytes > wholeBytesMax) return;
-    this.#lent = handler.bodyMemory(bytes);
-    this.#memory = this.#lent?.bytes ?? this.#server.memory.take(bytes);
-  }
-
-  /** The memory that a part stays in. */
-  #keep(part: Buffer): Buffer {
-    if (this.#memory === null) return Buffer.from(part);
-    if (this.#inPlace) return part;
-    return this.#memory.subarray(this.#received, copyBytes(part, this.#memory, this.#received));
-  }
-
-  /** The rest of a body is read to where it stays, and not a byte of what is behind it. */
-  #aim(): void {
-    const { left } = this.#parser;
-    this.#into =
-      this.#memory === null || left === 0
-        ? null
-        : this.#memory.subarray(this.#received, this.#received + left);
   }
 
   #keepAhead(bytes: Buffer): void {
@@ -448,7 +417,6 @@ export class ServerConnection implements RequestEvents, Writer {
     this.#ahead = null;
     this.#resume();
     if (ahead === null) return;
-    this.#inPlace = false;
     const rest = this.#parse(ahead);
     if (rest !== null) this.#keepAhead(rest);
   }
@@ -459,9 +427,7 @@ export class ServerConnection implements RequestEvents, Writer {
     if (handler === null) return;
     this.#handler = null;
     handler.onOver(this.#requestEnded);
-    // While the socket reads into it, it can be nobody else's.
-    if (this.#into === null || this.#phase === "gone") this.#giveBack();
-    this.#received = 0;
+    this.#body.free(this.#phase !== "gone");
     this.#requestEnded = false;
     this.#held = false;
     this.#answer = null;
@@ -482,14 +448,6 @@ export class ServerConnection implements RequestEvents, Writer {
     this.#ahead = null;
     this.#socket.end();
     this.#resume();
-  }
-
-  #giveBack(): void {
-    if (this.#lent !== null) this.#lent.giveBack();
-    else if (this.#memory !== null) this.#server.memory.giveBack(this.#memory);
-    this.#lent = null;
-    this.#memory = null;
-    this.#into = null;
   }
 
   #refuse(status: number, message: string): void {
