@@ -81,7 +81,7 @@ const large: Scenario = async (stage, backing, context) => {
   const perSecond = await throughputs(
     "600 kB",
     { mirror: { port: stage.mirror, pid: stage.proxy.pid }, ours: spooling(spool) },
-    { wrk, requests: 1_000, connections: 16, warmUpRounds: 1, rounds },
+    { wrk, requests: 1_000, connections: 16, warmUpRounds: 3, rounds },
     context,
   );
   await spool.stop();

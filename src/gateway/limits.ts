@@ -15,4 +15,4 @@ export const continueMs = 1_000;
 export const wholeBodyBytesMax = contiguousBytesMax;
 
 /** What may have come of a body that is passed on as it arrives before there is a connection to pass it to. */
-export const earlyBytesMax = 256 * 1024;
+export const earlyBytesMax = 1024 ** 2;
