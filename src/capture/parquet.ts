@@ -16,25 +16,21 @@ export const distinct = { encoding: "PLAIN", codec: "UNCOMPRESSED", statistics: 
 
 /** Where at least this share of bodies repeats an earlier one, a dictionary holds each once. */
 const dictionaryShare = 0.5;
-/** Of each end of a body, looked at to find the one that it may be equal to. */
-const endBytes = 64;
 
 /**
  * A column of bodies, not compressed. Equal bodies are made one object: the writer, which hashes byte by byte, then knows
  * them without looking.
  */
 export function bodyColumn(name: string, bodies: readonly Uint8Array[]): ColumnSource {
-  const byEnds = new Map<number, Uint8Array>();
-  const byChecksum = new Map<number, Uint8Array>();
+  const kept = new Map<number, Uint8Array>();
   let repeats = 0;
   const data = bodies.map((body) => {
-    // Few bodies are alike at both ends and yet not equal; only those are read to be told apart.
-    const known =
-      keptUnder(byEnds, hashOfEnds(body), body) ??
-      keptUnder(byChecksum, checksum(body, 0, body.length), body);
-    if (known === null || known === body) return body;
+    const sum = checksum(body, 0, body.length);
+    const before = kept.get(sum);
+    if (before === undefined) kept.set(sum, body);
+    if (before === undefined || Buffer.compare(before, body) !== 0) return body;
     repeats += 1;
-    return known;
+    return before;
   });
   const plain = repeats < bodies.length * dictionaryShare;
   return {
@@ -118,25 +114,4 @@ export function readFacts(bytes: Uint8Array): Record<string, string> {
 function fileOf({ buffer, byteOffset, byteLength }: Uint8Array): ArrayBuffer {
   const alone = byteLength === buffer.byteLength;
   return (alone ? buffer : buffer.slice(byteOffset, byteOffset + byteLength)) as ArrayBuffer;
-}
-
-/** FNV-1a of both ends and the length. */
-function hashOfEnds(body: Uint8Array): number {
-  let hash = body.length;
-  const first = Math.min(endBytes, body.length);
-  for (let i = 0; i < first; i++) hash = Math.imul(hash ^ body[i]!, 0x01000193);
-  for (let i = Math.max(first, body.length - endBytes); i < body.length; i++) {
-    hash = Math.imul(hash ^ body[i]!, 0x01000193);
-  }
-  return hash;
-}
-
-/** The body kept under a key, which is this one where there was none; null: another has its place. */
-function keptUnder(kept: Map<number, Uint8Array>, key: number, body: Uint8Array): Uint8Array | null {
-  const before = kept.get(key);
-  if (before === undefined) {
-    kept.set(key, body);
-    return body;
-  }
-  return Buffer.compare(before, body) === 0 ? before : null;
 }
