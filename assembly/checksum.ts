@@ -67,13 +67,11 @@ export function end(from: usize, to: usize, total: f64): u32 {
   return <u32>(hash ^ (hash >> 32));
 }
 
-// @ts-ignore: decorator
 @inline
 function round(lane: u64, input: u64): u64 {
   return rotl(lane + input * prime2, 31) * prime1;
 }
 
-// @ts-ignore: decorator
 @inline
 function merged(hash: u64, lane: u64): u64 {
   return (hash ^ round(0, lane)) * prime1 + prime4;

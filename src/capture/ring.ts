@@ -60,6 +60,11 @@ function slabsBegin(bytes: number): number {
   return Math.ceil(bytes / pageBytes) * pageBytes;
 }
 
+/** The control word that says whose the slab is. */
+function wordOf({ bytes }: RingMemory, slab: number): number {
+  return controlWords + (slab - slabsBegin(bytes)) / slabBytes;
+}
+
 /** Bytes that a record of so many takes. */
 export function alignedSize(bytes: number): number {
   return bytes + ((alignment - (bytes % alignment)) % alignment);
@@ -87,7 +92,6 @@ export function createRingProducer(memory: RingMemory): RingProducer {
   const data = Buffer.from(memory.data.buffer);
   const capacity = memory.bytes;
   const firstSlab = slabsBegin(capacity);
-  const wordOf = (slab: number) => controlWords + (slab - firstSlab) / slabBytes;
   let head = Atomics.load(control, headWord);
   let next = head;
   // The one that was used last is the likeliest to lie in the processor's cache.
@@ -105,7 +109,7 @@ export function createRingProducer(memory: RingMemory): RingProducer {
   /** Takes back what the consumer has released. */
   function reclaim(): void {
     published = published.filter((slab) => {
-      if (Atomics.load(control, wordOf(slab)) === ofConsumer) return true;
+      if (Atomics.load(control, wordOf(memory, slab)) === ofConsumer) return true;
       free.push(slab);
       return false;
     });
@@ -149,7 +153,7 @@ export function createRingProducer(memory: RingMemory): RingProducer {
       if (named < 0) return false;
       data.writeDoubleLE(at, named + slabOffset);
       startRecord(at, bytes, recordKind.capture);
-      Atomics.store(control, wordOf(at), ofConsumer);
+      Atomics.store(control, wordOf(memory, at), ofConsumer);
       published.push(at);
       producer.publish();
       return true;
@@ -181,7 +185,6 @@ export function createRingConsumer(memory: RingMemory): RingConsumer {
   const control = new Int32Array(memory.control);
   const data = Buffer.from(memory.data.buffer);
   const capacity = memory.bytes;
-  const firstSlab = slabsBegin(capacity);
   let tail = Atomics.load(control, tailWord);
   let slabs: number[] = [];
   return {
@@ -202,8 +205,7 @@ export function createRingConsumer(memory: RingMemory): RingConsumer {
       return null;
     },
     release() {
-      for (const slab of slabs)
-        Atomics.store(control, controlWords + (slab - firstSlab) / slabBytes, ofProducer);
+      for (const slab of slabs) Atomics.store(control, wordOf(memory, slab), ofProducer);
       if (slabs.length > 0) slabs = [];
       Atomics.store(control, tailWord, tail);
     },

@@ -1,18 +1,18 @@
-/** Larger bodies are not read in one piece: whoever announces one would be given its memory before it sends a byte. */
+/** Larger bodies are not read in one piece: whoever announces one would be given memory for it with its first byte. */
 export const wholeBytesMax = 4 * 1024 ** 2;
 /** Bodies up to this size are always given memory in one piece. */
 export const contiguousBytesMax = 64 * 1024;
 /** Larger ones, as long as so much is lent altogether: beyond it they are copied in pieces, which are soon gone. */
 const lentBytesMax = 256 * 1024 ** 2;
 const leastBytes = 4 * 1024;
+/** What is kept for the next bodies, over all sizes. */
+const keptBytesMax = 64 * 1024 ** 2;
+
 /** Memory that a body is read into, for as long as anyone may read or write it. */
 export interface LentMemory {
   readonly bytes: Buffer;
   giveBack(): void;
 }
-
-/** What is kept for the next bodies, over all sizes. */
-const keptBytesMax = 64 * 1024 ** 2;
 
 /**
  * Memory for the bodies of requests, used again and again. A body that is read to where it stays needs no copy, and

@@ -107,6 +107,14 @@ export function readField(line: string, of: string): [name: string, value: strin
   return [name, value];
 }
 
+/** @param pairs names and values in turn */
+export function linesOf(pairs: readonly string[]): string {
+  let lines = "";
+  for (let index = 0; index + 1 < pairs.length; index += 2)
+    lines += `${pairs[index]}: ${pairs[index + 1]}\r\n`;
+  return lines;
+}
+
 function isBlank(code: number): boolean {
   return code === 0x20 || code === 0x09;
 }

@@ -25,14 +25,9 @@ export class IncomingBody {
     return this.#received > 0;
   }
 
-  /** Whether bytes that were read lie where they stay. */
-  holds(bytes: Buffer): boolean {
-    return bytes.buffer === this.#memory?.buffer;
-  }
-
   /**
    * Before its first part, of a body of so many bytes.
-   * @param lent memory for it; null: this side's own
+   * @param lend asked for its memory; null: the pool's is taken
    */
   begin(bytes: number, lend: (bytes: number) => LentMemory | null): void {
     if (bytes > wholeBytesMax) return;
@@ -45,7 +40,8 @@ export class IncomingBody {
     const from = this.#received;
     this.#received += part.length;
     if (this.#memory === null) return Buffer.from(part);
-    if (this.holds(part)) return part;
+    // Read to where it stays.
+    if (part.buffer === this.#memory.buffer) return part;
     return this.#memory.subarray(from, copyBytes(part, this.#memory, from));
   }
 

@@ -2,7 +2,7 @@ import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import type { Scratch } from "../scratch.js";
 import type { BodyMemory, LentMemory } from "./body-memory.js";
-import { MalformedMessage } from "./fields.js";
+import { linesOf, MalformedMessage } from "./fields.js";
 import { IncomingBody } from "./incoming-body.js";
 import { type RequestHead, UnsupportedRequest } from "./request-head.js";
 import { HeadTooLarge, type RequestEvents, RequestParser } from "./request-parser.js";
@@ -196,7 +196,7 @@ export class ServerConnection implements RequestEvents, Writer {
     // Only now: to announce a body costs nothing.
     if (!this.#body.hasBegun && this.#head!.body === "length")
       this.#body.begin(this.#head!.passed.contentLength!, this.#lend);
-    if (!this.#handler.onRequestPart(this.#body.keep(part))) this.#pause();
+    if (!this.#handler.onRequestPart(this.#body.keep(part))) this.pause();
   }
 
   onRequestEnd(rawTrailers: string[]): void {
@@ -213,7 +213,9 @@ export class ServerConnection implements RequestEvents, Writer {
 
   /** No more parts until `resume`. */
   pause(): void {
-    this.#pause();
+    if (this.#paused) return;
+    this.#paused = true;
+    this.#socket.pause();
   }
 
   /** After `onRequestPart` returned false. */
@@ -340,13 +342,7 @@ export class ServerConnection implements RequestEvents, Writer {
   #keepAhead(bytes: Buffer): void {
     this.#ahead = bytes;
     // Beyond it nothing is heard of the client, its leaving included, until its requests have had their turn.
-    if (bytes.length > aheadBytesMax) this.#pause();
-  }
-
-  #pause(): void {
-    if (this.#paused) return;
-    this.#paused = true;
-    this.#socket.pause();
+    if (bytes.length > aheadBytesMax) this.pause();
   }
 
   #resume(): void {
@@ -472,11 +468,4 @@ const none = Buffer.alloc(0);
 function statusOf(error: MalformedMessage): number {
   if (error instanceof HeadTooLarge) return 431;
   return error instanceof UnsupportedRequest ? 501 : 400;
-}
-
-function linesOf(headers: readonly string[]): string {
-  let lines = "";
-  for (let index = 0; index + 1 < headers.length; index += 2)
-    lines += `${headers[index]}: ${headers[index + 1]}\r\n`;
-  return lines;
 }

@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import type { Scratch } from "../scratch.js";
+import { linesOf } from "./fields.js";
 import type { ResponseHead } from "./response-head.js";
 import { type ResponseEvents, ResponseParser } from "./response-parser.js";
 import type { Writer, Writing } from "./turn.js";
@@ -151,10 +152,7 @@ export class UpstreamConnection implements ResponseEvents, Writer {
     if (handler !== this.#handler) return;
     this.#uploaded = true;
     if (this.#request!.body !== "chunked") return;
-    let end = "0\r\n";
-    for (let index = 0; index + 1 < rawTrailers.length; index += 2)
-      end += `${rawTrailers[index]}: ${rawTrailers[index + 1]}\r\n`;
-    this.#socket.write(`${end}\r\n`, "latin1");
+    this.#socket.write(`0\r\n${linesOf(rawTrailers)}\r\n`, "latin1");
   }
 
   resume(handler: UpstreamHandler): void {
@@ -260,9 +258,7 @@ export class UpstreamConnection implements ResponseEvents, Writer {
     this.#phase = "headers";
     this.#stirred = true;
     this.#parser.expect(method);
-    let head = `${method} ${target} HTTP/1.1\r\nhost: ${host}\r\n`;
-    for (let index = 0; index + 1 < headers.length; index += 2)
-      head += `${headers[index]}: ${headers[index + 1]}\r\n`;
+    const head = `${method} ${target} HTTP/1.1\r\nhost: ${host}\r\n${linesOf(headers)}`;
     this.#uploaded = body !== "stream" && body !== "chunked";
     if (typeof body === "string") {
       this.#socket.cork();
